@@ -1,0 +1,151 @@
+package facts
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// localFacts reads the administrator's own facts from a directory of
+// *.json files, {"name": {"value": …, "max_age_seconds": …}}. The age of a fact
+// is that of its file. Later files (by name) win.
+type localFacts struct{ dir string }
+
+func newLocalFacts(dir string) *localFacts { return &localFacts{dir: dir} }
+
+// localFact is one entry of a file.
+type localFact struct {
+	Value  any  `json:"value"`
+	MaxAge *int `json:"max_age_seconds"`
+}
+
+var localName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+
+const maxLocalFile = 64 << 10
+
+func (l *localFacts) read(now time.Time) map[string]Value {
+	out := map[string]Value{}
+	if l.dir == "" {
+		return out
+	}
+	files, _ := filepath.Glob(filepath.Join(l.dir, "*.json"))
+	for _, file := range files {
+		l.readFile(file, now, out)
+	}
+	return out
+}
+
+// readFile adds the facts of one file. A file that cannot be trusted or read
+// becomes one unknown fact named after it, so that it is seen.
+func (l *localFacts) readFile(file string, now time.Time, out map[string]Value) {
+	entries, modified, err := readLocalFile(file)
+	if err != nil {
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		out[localSafeName(name)] = Value{State: Unknown, At: now, Why: err.Error()}
+		return
+	}
+	for name, e := range entries {
+		out[name] = e.at(modified, now, "facts.d/"+filepath.Base(file))
+	}
+}
+
+func localSafeName(name string) string {
+	if localName.MatchString(name) {
+		return name
+	}
+	return "invalid_file_name"
+}
+
+// at is the entry's value, unknown when it is too old.
+func (e localFact) at(modified, now time.Time, source string) Value {
+	age := max(0, now.Sub(modified))
+	if e.MaxAge != nil && age > time.Duration(*e.MaxAge)*time.Second {
+		return Value{State: Unknown, At: modified, Why: fmt.Sprintf("stale: %s is %d seconds old, allowed are %d", source, int64(age.Seconds()), *e.MaxAge)}
+	}
+	return Value{V: e.Value, State: Known, At: modified, Source: source, Quality: good}
+}
+
+func readLocalFile(file string) (map[string]localFact, time.Time, error) {
+	f, err := os.OpenFile(file, os.O_RDONLY|openNonblock, 0)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	if err := localTrusted(info); err != nil {
+		return nil, time.Time{}, fmt.Errorf("%s %w", file, err)
+	}
+	data := make([]byte, info.Size())
+	if n, err := f.Read(data); err != nil || n != len(data) {
+		return nil, time.Time{}, fmt.Errorf("%s could not be read completely; write it to a temporary name and rename it", file)
+	}
+	entries, err := parseLocal(data)
+	if err != nil {
+		return nil, time.Time{}, fmt.Errorf("%s: %w", file, err)
+	}
+	return entries, info.ModTime(), nil
+}
+
+// localTrusted refuses files that are not plain, too big or not the administrator's.
+func localTrusted(info fs.FileInfo) error {
+	switch {
+	case !info.Mode().IsRegular():
+		return errors.New("is not a regular file; replace it by one")
+	case info.Size() == 0 || info.Size() > maxLocalFile:
+		return fmt.Errorf("has %d bytes; allowed are 1 to %d", info.Size(), maxLocalFile)
+	case info.Mode().Perm()&0o022 != 0:
+		return errors.New("is writable by others; chmod go-w it")
+	}
+	return ownedByAdmin(info)
+}
+
+// parseLocal parses one file of facts.d. Unknown keys are refused.
+func parseLocal(data []byte) (map[string]localFact, error) {
+	dec := json.NewDecoder(strings.NewReader(string(data)))
+	dec.DisallowUnknownFields()
+	dec.UseNumber()
+	var entries map[string]localFact
+	if err := dec.Decode(&entries); err != nil {
+		return nil, fmt.Errorf("is not a JSON object of {\"name\": {\"value\": …}}: %w", err)
+	}
+	if dec.More() {
+		return nil, errors.New("has more after the first JSON value; remove it")
+	}
+	for name, e := range entries {
+		if err := e.check(name); err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
+}
+
+func (e localFact) check(name string) error {
+	switch {
+	case !localName.MatchString(name):
+		return fmt.Errorf("fact name %.80q is not lower case letters, digits and _", name)
+	case e.Value == nil:
+		return fmt.Errorf("fact %s has no value; leave the fact out if it is unknown", name)
+	case e.MaxAge != nil && *e.MaxAge < 0:
+		return fmt.Errorf("fact %s has a negative max_age_seconds", name)
+	}
+	return nil
+}
+
+// watch is replaced by the platform's file events where there are any.
+func (l *localFacts) watch(ctx context.Context, wake func()) {
+	if l.dir == "" {
+		<-ctx.Done()
+		return
+	}
+	watchDir(ctx, l.dir, wake)
+}

@@ -1,0 +1,167 @@
+package facts
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Snapshot is what was known at one instant. It is immutable and safe for
+// concurrent use; the zero Snapshot knows nothing.
+type Snapshot struct {
+	at    time.Time
+	cells []cell // indexed by fact
+	local map[string]Value
+}
+
+// cell is one fact of a snapshot, laid out so that a whole snapshot is one
+// allocation: numbers and booleans are kept as bits, lists behind a pointer.
+type cell struct {
+	bits   uint64
+	text   string // value of a string, or the remark
+	list   *[]string
+	origin *origin
+	age    time.Duration
+	state  cellState
+}
+
+type cellState uint8
+
+const (
+	cellUnwanted cellState = iota
+	cellKnown
+	cellUnknown
+	cellNotApplicable
+)
+
+// origin says who vouches for a value, and how well. Origins are made once.
+type origin struct{ source, quality string }
+
+// The qualities of a value.
+const (
+	good    = "good"
+	assumed = "assumed" // true of most such machines, and nobody said otherwise
+	poor    = "poor"    // the source is known to be wrong now and then
+)
+
+// At is the instant of the snapshot.
+func (s Snapshot) At() time.Time { return s.at }
+
+// Get returns the fact, Unknown when it was not wanted or there is none such.
+// A stale value is Unknown too.
+func (s Snapshot) Get(id ID) Value {
+	if name, ok := strings.CutPrefix(string(id), string(LocalFacts)+"."); ok {
+		return s.localValue(name)
+	}
+	f, ok := byID()[id]
+	if !ok || int(f) >= len(s.cells) || s.cells[f].state == cellUnwanted {
+		return Value{State: Unknown, Why: "not gathered"}
+	}
+	return s.cells[f].value(declared[f], s.at)
+}
+
+func (s Snapshot) localValue(name string) Value {
+	if v, ok := s.local[name]; ok {
+		return v
+	}
+	return Value{State: Unknown, Why: "no such local fact"}
+}
+
+// Facts is input.facts: nested maps that hold only what is known and fresh.
+// The maps are the caller's.
+func (s Snapshot) Facts() map[string]any {
+	out := map[string]any{}
+	for i := range s.cells {
+		if c := &s.cells[i]; c.known(declared[i]) {
+			put(out, string(declared[i].ID), c.any(declared[i]))
+		}
+	}
+	for name, v := range s.local {
+		if v.State == Known {
+			put(out, string(LocalFacts)+"."+name, v.V)
+		}
+	}
+	return out
+}
+
+// Meta is input.meta: for every wanted fact either age_seconds, source and
+// quality, or state and why. The maps are the caller's.
+func (s Snapshot) Meta() map[string]any {
+	out := map[string]any{}
+	for i := range s.cells {
+		if s.cells[i].state != cellUnwanted {
+			out[string(declared[i].ID)] = s.cells[i].value(declared[i], s.at).meta(s.at)
+		}
+	}
+	for name, v := range s.local {
+		out[string(LocalFacts)+"."+name] = v.meta(s.at)
+	}
+	return out
+}
+
+// meta is the entry of input.meta about v.
+func (v Value) meta(now time.Time) map[string]any {
+	if v.State != Known {
+		return map[string]any{"state": string(v.State), "why": v.Why}
+	}
+	m := map[string]any{"age_seconds": int64(max(0, now.Sub(v.At)) / time.Second), "source": v.Source, "quality": v.Quality}
+	if v.Why != "" {
+		m["why"] = v.Why
+	}
+	return m
+}
+
+// put stores v at the dotted path below node.
+func put(node map[string]any, path string, v any) {
+	for {
+		first, rest, more := strings.Cut(path, ".")
+		if !more {
+			node[first] = v
+			return
+		}
+		child, ok := node[first].(map[string]any)
+		if !ok {
+			child = map[string]any{}
+			node[first] = child
+		}
+		node, path = child, rest
+	}
+}
+
+// known reports whether c holds a fresh value.
+func (c *cell) known(d Desc) bool {
+	return c.state == cellKnown && (d.MaxAge == forever || c.age <= d.MaxAge)
+}
+
+// value converts c, taken at the given instant.
+func (c *cell) value(d Desc, at time.Time) Value {
+	switch {
+	case c.known(d):
+		v := Value{V: c.any(d), State: Known, At: at.Add(-c.age), Source: c.origin.source, Quality: c.origin.quality}
+		if d.Type != String {
+			v.Why = c.text
+		}
+		return v
+	case c.state == cellKnown:
+		return Value{State: Unknown, At: at.Add(-c.age), Why: "stale: last known " + c.age.Round(time.Second).String() + " ago"}
+	case c.state == cellNotApplicable:
+		return Value{State: NotApplicable, At: at, Why: c.text}
+	}
+	return Value{State: Unknown, At: at, Why: c.text}
+}
+
+// any returns the value of a known cell.
+func (c *cell) any(d Desc) any {
+	switch d.Type {
+	case Boolean:
+		return c.bits != 0
+	case Integer:
+		return int64(c.bits)
+	case Number:
+		return math.Float64frombits(c.bits)
+	case List:
+		return slices.Clone(*c.list)
+	}
+	return c.text
+}
