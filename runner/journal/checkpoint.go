@@ -1,0 +1,179 @@
+package journal
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+const (
+	keyName    = "journal.key" // private, 0600
+	pubName    = "journal.pub" // the verifier key, for auditors
+	noteOrigin = "lull-journal"
+)
+
+// checkpointer signs heads.
+type checkpointer struct {
+	signer   note.Signer
+	verifier note.Verifier
+}
+
+// openCheckpointer loads the journal's key, or makes one at the first start.
+func openCheckpointer(dir string) (*checkpointer, error) {
+	skey, err := os.ReadFile(filepath.Join(dir, keyName))
+	if errors.Is(err, os.ErrNotExist) {
+		if skey, err = makeKey(dir); err != nil {
+			return nil, fmt.Errorf("make the journal's key: %w", err)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the journal's key: %w", err)
+	}
+	signer, err := note.NewSigner(strings.TrimSpace(string(skey)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; move it away to have a new one made", filepath.Join(dir, keyName), err)
+	}
+	verifier, err := readVerifier(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &checkpointer{signer, verifier}, nil
+}
+
+func makeKey(dir string) ([]byte, error) {
+	skey, vkey, err := note.GenerateKey(rand.Reader, noteOrigin)
+	if err != nil {
+		return nil, err
+	}
+	if err := writeDurably(filepath.Join(dir, pubName), []byte(vkey+"\n"), 0o644); err != nil {
+		return nil, err
+	}
+	return []byte(skey), writeDurably(filepath.Join(dir, keyName), []byte(skey+"\n"), 0o600)
+}
+
+func readVerifier(dir string) (note.Verifier, error) {
+	path := filepath.Join(dir, pubName)
+	vkey, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the journal's public key: %w", err)
+	}
+	v, err := note.NewVerifier(strings.TrimSpace(string(vkey)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return v, nil
+}
+
+func writeDurably(path string, data []byte, mode os.FileMode) error {
+	f, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// checkpointBody is a checkpoint's record: the note over the line before it.
+type checkpointBody struct {
+	Note string `json:"note"`
+}
+
+// Checkpoint signs the present head, unless it is signed already.
+func (j *Journal) Checkpoint() error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.since == 0 || j.file == nil {
+		return nil
+	}
+	return j.checkpoint()
+}
+
+func (j *Journal) checkpoint() error {
+	j.since = 0
+	text := fmt.Sprintf("%s\n%d\n%s\n", noteOrigin, j.head.seq, j.head.hash)
+	signed, err := note.Sign(&note.Note{Text: text}, j.signer.signer)
+	if err != nil {
+		return fmt.Errorf("sign a checkpoint: %w", err)
+	}
+	body, err := json.Marshal(checkpointBody{string(signed)})
+	if err != nil {
+		return err
+	}
+	if _, err := j.append(KindCheckpoint, body); err != nil {
+		return err
+	}
+	if j.opt.Syslog != nil {
+		j.opt.Syslog(string(signed))
+	}
+	return nil
+}
+
+// Report is what Verify found.
+type Report struct {
+	Records     uint64  `json:"records"`
+	Head        string  `json:"head"`        // hash of the last line
+	Checkpoints int     `json:"checkpoints"` // whose signature and head are right
+	Signed      uint64  `json:"signed"`      // records up to the last checkpoint
+	Damage      *Damage `json:"damage,omitempty"`
+}
+
+// Verify reads the whole journal in dir: every line must chain to the one
+// before, and every checkpoint must be signed with the journal's key and name
+// the head it stands behind. The error is a *Damage where a line is to blame.
+func Verify(dir string) (Report, error) {
+	var rep Report
+	path := filepath.Join(dir, fileName)
+	verifier, err := readVerifier(dir)
+	if err != nil {
+		return rep, err
+	}
+	var bad error
+	f, err := inspect(path, func(r Record) {
+		if r.Kind == KindCheckpoint && bad == nil {
+			if bad = checkNote(r, verifier); bad == nil {
+				rep.Checkpoints++
+				rep.Signed = r.Seq - 1
+			}
+		}
+		rep.Records = r.Seq
+	})
+	rep.Head = f.head.prev()
+	if err == nil {
+		err = bad
+	}
+	if f.damage != nil && !f.damage.torn {
+		rep.Damage = f.damage
+		err = errors.Join(f.damage, err)
+	}
+	return rep, err
+}
+
+// checkNote checks that a checkpoint signs the line before it.
+func checkNote(r Record, v note.Verifier) error {
+	var b checkpointBody
+	if err := json.Unmarshal(r.Body, &b); err != nil {
+		return fmt.Errorf("checkpoint %d: %w", r.Seq, err)
+	}
+	n, err := note.Open([]byte(b.Note), note.VerifierList(v))
+	if err != nil {
+		return fmt.Errorf("checkpoint %d is not signed with this journal's key: %w", r.Seq, err)
+	}
+	want := noteOrigin + "\n" + strconv.FormatUint(r.Seq-1, 10) + "\n" + r.Prev + "\n"
+	if n.Text != want {
+		return fmt.Errorf("checkpoint %d signs another head than the line before it", r.Seq)
+	}
+	return nil
+}
