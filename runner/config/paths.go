@@ -1,0 +1,128 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Paths says where everything is. The lists are lowest first: what a later
+// directory says wins.
+type Paths struct {
+	Root        string   // "" for the system, else the DIR of --root, absolute
+	ConfigFiles []string // config.yaml
+	PolicyDirs  []string // policies
+	VendorDirs  []string // vendors.d
+	RootDirs    []string // roots.d: sigstore trusted roots
+	UpdaterDirs []string // updaters: drop-in packages
+	FactsLocal  string   // facts.d: the administrator's own facts
+	State       string   // journal, store, per-updater state, revocations
+	Runtime     string   // what a reboot may take away
+	Socket      string   // control.sock
+}
+
+// ResolvePaths returns the system's paths, or with a root those below it. On
+// the system, systemd's CONFIGURATION_DIRECTORY, STATE_DIRECTORY and
+// RUNTIME_DIRECTORY override /etc/lull, /var/lib/lull and /run/lull.
+func ResolvePaths(root string) Paths {
+	etc, state, run := "/etc/lull", "/var/lib/lull", "/run/lull"
+	if root == "" {
+		etc = firstDir("CONFIGURATION_DIRECTORY", etc)
+		state = firstDir("STATE_DIRECTORY", state)
+		run = firstDir("RUNTIME_DIRECTORY", run)
+	} else if abs, err := filepath.Abs(root); err == nil {
+		root = abs
+	}
+	p := Paths{Root: root}
+	layers := []string{p.Host("/usr/lib/lull"), p.Host(run), p.Host(etc)}
+	for _, l := range layers {
+		p.ConfigFiles = append(p.ConfigFiles, filepath.Join(l, "config.yaml"))
+		p.PolicyDirs = append(p.PolicyDirs, filepath.Join(l, "policies"))
+		p.VendorDirs = append(p.VendorDirs, filepath.Join(l, "vendors.d"))
+		p.RootDirs = append(p.RootDirs, filepath.Join(l, "roots.d"))
+		p.UpdaterDirs = append(p.UpdaterDirs, filepath.Join(l, "updaters"))
+	}
+	p.Runtime, p.State = p.Host(run), p.Host(state)
+	p.FactsLocal = filepath.Join(p.Runtime, "facts.d")
+	p.Socket = filepath.Join(p.Runtime, "control.sock")
+	return p
+}
+
+// firstDir returns the first of the colon-separated directories that systemd
+// set in the environment.
+func firstDir(name, fallback string) string {
+	if dir, _, _ := strings.Cut(os.Getenv(name), ":"); filepath.IsAbs(dir) {
+		return dir
+	}
+	return fallback
+}
+
+// Base is the directory from which downward ownership is checked.
+func (p Paths) Base() string {
+	if p.Root == "" {
+		return string(filepath.Separator)
+	}
+	return p.Root
+}
+
+// Host returns where an absolute path of the system lies under this root. A
+// path that is below the root already is left as it is.
+func (p Paths) Host(path string) string {
+	if p.Root == "" || path == p.Root || strings.HasPrefix(path, p.Root+string(filepath.Separator)) {
+		return filepath.FromSlash(path)
+	}
+	return filepath.Join(p.Root, filepath.FromSlash(path))
+}
+
+// PathError says which directory cannot be used, and what to do about it.
+type PathError struct {
+	Path, Remedy string
+	Err          error
+}
+
+// Error names the directory, the reason and the remedy.
+func (e *PathError) Error() string { return fmt.Sprintf("%s: %v; %s", e.Path, e.Err, e.Remedy) }
+
+// Unwrap gives the cause.
+func (e *PathError) Unwrap() error { return e.Err }
+
+// maxSocketPath is the room for a name in sockaddr_un, unix(7), less the
+// closing zero.
+const maxSocketPath = 107
+
+// Prepare makes the state and runtime directories and checks that they can be
+// written. Errors are *PathError.
+func Prepare(p Paths) error {
+	if len(p.Socket) > maxSocketPath {
+		return &PathError{p.Socket, "choose a shorter --root",
+			fmt.Errorf("the control socket's path has %d bytes, and a socket's name has room for %d", len(p.Socket), maxSocketPath)}
+	}
+	for _, dir := range []string{p.State, p.Runtime} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return unusable(dir, err)
+		}
+		probe, err := os.CreateTemp(dir, ".write-*")
+		if err != nil {
+			return unusable(dir, err)
+		}
+		if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
+			return unusable(dir, err)
+		}
+	}
+	return nil
+}
+
+func unusable(dir string, err error) error {
+	remedy := "make it a directory that lull may write, or choose another with --root DIR"
+	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
+		remedy = "run lull as root, or choose a directory of your own with --root DIR"
+	}
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		err = pe.Err
+	}
+	return &PathError{dir, remedy, fmt.Errorf("cannot be written: %w", err)}
+}
