@@ -1,0 +1,7 @@
+//go:build unix && !linux
+
+package nofollow
+
+import "syscall"
+
+const nonBlock = syscall.O_NONBLOCK | syscall.O_NOCTTY

@@ -1,0 +1,3 @@
+package nofollow
+
+const nonBlock = 0

@@ -1,0 +1,7 @@
+package trust
+
+import "io/fs"
+
+// ownerOf knows no owner here: access lists are not read yet, and [Trust.Weak]
+// says so.
+func ownerOf(fs.FileInfo) (uid int, known bool) { return 0, false }
