@@ -1,0 +1,96 @@
+package watch
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+func start(t *testing.T, dirs ...string) *Watcher {
+	t.Helper()
+	w, err := New(Options{Dirs: dirs, Debounce: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { w.Close() })
+	return w
+}
+
+func sees(t *testing.T, w *Watcher, what string) {
+	t.Helper()
+	select {
+	case <-w.C():
+	case <-time.After(5 * time.Second):
+		t.Fatalf("%s was not seen", what)
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEveryWayToChangeADirectoryIsSeen(t *testing.T) {
+	base := t.TempDir()
+	dir := filepath.Join(base, "etc", "policies")
+	w := start(t, dir)
+	file := filepath.Join(dir, "sub", "x.rego")
+
+	must(t, os.MkdirAll(dir, 0o755))
+	sees(t, w, "the directory that appears")
+	must(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	sees(t, w, "a new directory below")
+	must(t, os.WriteFile(file, []byte("1"), 0o644))
+	sees(t, w, "a new file in it")
+	must(t, os.WriteFile(file+".new", []byte("2"), 0o644))
+	must(t, os.Rename(file+".new", file))
+	sees(t, w, "a file renamed over it")
+	must(t, os.WriteFile(file, []byte("3"), 0o644))
+	sees(t, w, "a write after the rename")
+	must(t, os.Remove(file))
+	sees(t, w, "a removal")
+
+	must(t, os.Rename(dir, dir+".old"))
+	must(t, os.MkdirAll(dir, 0o755))
+	sees(t, w, "the whole directory replaced")
+	must(t, os.WriteFile(filepath.Join(dir, "y.rego"), []byte("1"), 0o644))
+	sees(t, w, "a file in the new directory")
+}
+
+func TestASymlinkSwapAsKubernetesDoesItIsSeen(t *testing.T) {
+	dir := t.TempDir()
+	for _, v := range []string{"..v1", "..v2"} {
+		must(t, os.Mkdir(filepath.Join(dir, v), 0o755))
+		must(t, os.WriteFile(filepath.Join(dir, v, "x.rego"), []byte(v), 0o644))
+	}
+	must(t, os.Symlink("..v1", filepath.Join(dir, "..data")))
+	must(t, os.Symlink("..data/x.rego", filepath.Join(dir, "x.rego")))
+	w := start(t, dir)
+	must(t, os.Symlink("..v2", filepath.Join(dir, "..data_tmp")))
+	must(t, os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")))
+	sees(t, w, "the swap")
+}
+
+func TestAStormOfEditsIsToldFewTimes(t *testing.T) {
+	dir := t.TempDir()
+	w := start(t, dir)
+	for range 1000 {
+		must(t, os.WriteFile(filepath.Join(dir, "x.rego"), []byte("x"), 0o644))
+	}
+	told := 0
+	for {
+		select {
+		case <-w.C():
+			told++
+			continue
+		case <-time.After(300 * time.Millisecond):
+		}
+		break
+	}
+	if told == 0 || told > 10 {
+		t.Errorf("1000 edits were told %d times", told)
+	}
+}
