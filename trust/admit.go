@@ -67,6 +67,9 @@ func (t *Trust) storePackage(ctx context.Context, src *source, ev evidence, j *j
 	for _, f := range m.Payload {
 		need += f.Size
 	}
+	if err := t.haveFloors(); err != nil {
+		return err
+	}
 	w, err := t.store.create()
 	if err != nil {
 		return err

@@ -102,6 +102,15 @@ func (t *Trust) changeFloors(change func(*floors) (changed bool, err error)) err
 	return writeFile(t.floorsPath(), append(data, '\n'))
 }
 
+// haveFloors writes the file before the first package is stored, so that from
+// then on its absence means that it was lost.
+func (t *Trust) haveFloors() error {
+	return t.changeFloors(func(*floors) (bool, error) {
+		_, err := os.Stat(t.floorsPath())
+		return errors.Is(err, fs.ErrNotExist), nil
+	})
+}
+
 // checkFloor refuses a package of an id that is another vendor's, or that is
 // older than one accepted before.
 func (t *Trust) checkFloor(f *floors, p *Package) error {
