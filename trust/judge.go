@@ -64,13 +64,16 @@ func (t *Trust) judge(g *Generation, ev evidence) *judgement {
 		j.fail(err)
 		return j
 	}
+	believable := j.checkClock() // first: a wrong clock explains the rest
 	if j.signed, err = t.vouch(g, j.vendor, ev.proof, digests{doc: ev.manifest}); err != nil {
 		j.fail(err)
 	} else {
 		j.pkg.Signer = j.signed.Signer
 	}
 	j.checkScope()
-	j.checkTimes()
+	if believable {
+		j.checkTimes()
+	}
 	j.checkDenied()
 	j.readAttestations(ev)
 	j.checkFloors()
@@ -166,20 +169,24 @@ func (j *judgement) checkWrite(s Scope) {
 	}
 }
 
-// checkTimes holds everything that depends on the clock, which must first be
-// one that can be believed.
+// checkClock tells whether times can be judged at all.
+func (j *judgement) checkClock() bool {
+	f, err := j.t.readFloors()
+	if err != nil {
+		j.fail(err)
+		return true
+	}
+	j.floors = f
+	if err := j.t.checkClock(f.Newest); err != nil {
+		j.fail(err)
+		return false
+	}
+	return true
+}
+
+// checkTimes holds everything that depends on the clock, but for the windows of
+// keys, which belong to the signature.
 func (j *judgement) checkTimes() {
-	var newest time.Time
-	if f, err := j.t.readFloors(); err != nil {
-		j.fail(err)
-	} else {
-		j.floors = f
-		newest = f.Newest
-	}
-	if err := j.t.checkClock(newest); err != nil {
-		j.fail(err)
-		return
-	}
 	if end := j.vendor.Expires; !j.now.Before(end) && j.t.off != defenceVendorExpiry {
 		j.fail(refuse(ErrExpired, j.vendor.File, "vendor "+j.vendor.Name+" ended on "+end.Format(time.DateOnly), "set a later expires"))
 	}

@@ -34,7 +34,7 @@ func (o owners) walk(at, path string, links int) error {
 	for {
 		info, err := os.Lstat(at)
 		if err != nil {
-			return &Error{Reason: ErrIO, Path: at, Err: err}
+			return &Error{Reason: ErrIO, Path: at, Err: cause(err)}
 		}
 		if err := o.ok(at, info); err != nil {
 			return err
@@ -55,7 +55,7 @@ func (o owners) follow(link string, rest []string, links int) error {
 	}
 	target, err := os.Readlink(link)
 	if err != nil {
-		return &Error{Reason: ErrIO, Path: link, Err: err}
+		return &Error{Reason: ErrIO, Path: link, Err: cause(err)}
 	}
 	if !filepath.IsAbs(target) {
 		target = filepath.Join(filepath.Dir(link), target)

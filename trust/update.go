@@ -87,22 +87,22 @@ func (t *Trust) judgeUpdate(g *Generation, p *Package, data []byte, pr proof, pl
 	if err != nil {
 		return nil, err
 	}
+	fl, err := t.readFloors()
+	if err == nil {
+		err = t.checkClock(fl.Newest) // first: a wrong clock explains the rest
+	}
+	if err != nil {
+		return nil, err
+	}
 	signed, err := t.vouch(g, v, pr, digests{doc: data})
 	if err != nil {
 		return nil, err
 	}
 	u := &Update{ID: doc.ID, Version: doc.Version, Digest: hexDigest(data), Doc: doc, Signer: signed.Signer}
-	return u, t.checkUpdate(p, v, u, place)
+	return u, t.checkUpdate(fl, p, v, u, place)
 }
 
-func (t *Trust) checkUpdate(p *Package, v *vendor, u *Update, place string) error {
-	fl, err := t.readFloors()
-	if err != nil {
-		return err
-	}
-	if err := t.checkClock(fl.Newest); err != nil {
-		return err
-	}
+func (t *Trust) checkUpdate(fl *floors, p *Package, v *vendor, u *Update, place string) error {
 	if !t.now().Before(v.Expires) && t.off != defenceVendorExpiry {
 		return refuse(ErrExpired, v.File, "vendor "+v.Name+" ended", "set a later expires")
 	}
