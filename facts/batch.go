@@ -15,7 +15,6 @@ type batch struct {
 	want  []bool // indexed by fact
 	now   instant
 	path  string // the target directory
-	patient bool // a second look a little later is allowed, see Gatherer.Snapshot
 }
 
 // instant is one moment on two clocks: the wall, which people set, and the

@@ -35,6 +35,12 @@ type collector interface {
 	close() error
 }
 
+// primer is a collector of rates. prime takes an earlier look if there is none
+// and returns how long to wait until the next.
+type primer interface {
+	prime(b *batch) time.Duration
+}
+
 // watcher is a collector that can tell when its facts may have changed.
 type watcher interface {
 	// watch calls wake with facts that may have changed, until ctx ends. It
@@ -106,6 +112,7 @@ func (g *Gatherer) Snapshot(ctx context.Context, want Set, t Target) Snapshot {
 	defer g.mu.Unlock()
 	p := g.plan(want)
 	b := batch{cells: make([]cell, len(declared)), want: p.want, path: t.Path, now: g.instant()}
+	g.prime(ctx, p, &b)
 	for _, c := range p.collectors {
 		g.collect(ctx, c, &b)
 	}
@@ -115,6 +122,25 @@ func (g *Gatherer) Snapshot(ctx context.Context, want Set, t Target) Snapshot {
 		s.local = g.local.read(b.now.wall)
 	}
 	return s
+}
+
+// prime gives collectors of rates their first look, and waits until a second
+// one is worth taking.
+func (g *Gatherer) prime(ctx context.Context, p *plan, b *batch) {
+	var wait time.Duration
+	for _, c := range p.collectors {
+		if c, ok := c.(primer); ok {
+			wait = max(wait, c.prime(b))
+		}
+	}
+	if wait == 0 {
+		return
+	}
+	select {
+	case <-time.After(wait):
+	case <-ctx.Done():
+	}
+	b.now = g.instant()
 }
 
 // collect runs one collector; a panic in it makes its facts unknown.

@@ -1,14 +1,24 @@
 package facts
 
 import (
-	"context"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
 func platformCollectors(o *Options) ([]collector, error) {
-	return nil, nil
+	r, err := newRoot(o.Root)
+	if err != nil {
+		return nil, err
+	}
+	b := newBus(r, o)
+	own := &ownWork{r, o.Own}
+	resume := &resumeWatch{captured: r.captured != nil, sleep: totalSleep}
+	return []collector{
+		newCPU(r, own), newMemory(r), newPressure(r), newStorage(r, own, o.Deadline),
+		&powerCollector{r, b}, &networkCollector{r, b}, &hostCollector{r, resume}, &thermalCollector{root: r},
+		&packagesCollector{r}, &inhibitorCollector{b}, newPresence(r, b, resume, o), busCloser{b},
+	}, nil
 }
 
 // sinceBoot is CLOCK_BOOTTIME: it counts suspend and is never set.
@@ -19,6 +29,3 @@ func sinceBoot() time.Duration {
 	}
 	return time.Duration(ts.Nano())
 }
-
-// watchDir calls wake when something in dir changed.
-func watchDir(ctx context.Context, dir string, wake func()) { <-ctx.Done() }

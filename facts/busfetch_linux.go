@@ -1,0 +1,141 @@
+package facts
+
+import (
+	"context"
+
+	"github.com/godbus/dbus/v5"
+)
+
+// logind returns what logind says, of the real machine or of a captured one.
+func (b *bus) logind(ctx context.Context) (*logindState, error) {
+	if c := b.root.captured; c != nil {
+		return capturedState(c.Logind, logindName)
+	}
+	v, err := b.get(ctx, logindName)
+	s, _ := v.(*logindState)
+	return s, err
+}
+
+// network returns what NetworkManager says.
+func (b *bus) network(ctx context.Context) (*networkState, error) {
+	if c := b.root.captured; c != nil {
+		return capturedState(c.Network, managerName)
+	}
+	v, err := b.get(ctx, managerName)
+	s, _ := v.(*networkState)
+	return s, err
+}
+
+// profile returns the active power profile, if anybody says.
+func (b *bus) profile(ctx context.Context) (string, bool) {
+	if c := b.root.captured; c != nil {
+		return c.Profile, c.Profile != ""
+	}
+	v, err := b.get(ctx, profilesName)
+	s, ok := v.(string)
+	return s, ok && err == nil
+}
+
+func capturedState[T any](s *T, name string) (*T, error) {
+	if s == nil {
+		return nil, &absentError{name}
+	}
+	return s, nil
+}
+
+// propsOf reads all properties of an interface.
+func propsOf(ctx context.Context, conn *dbus.Conn, name string, path dbus.ObjectPath, iface string) (props, error) {
+	var p props
+	err := conn.Object(name, path).CallWithContext(ctx, propsGetAll, dbus.FlagNoAutoStart, iface).Store(&p)
+	return p, err
+}
+
+type props map[string]dbus.Variant
+
+func (p props) string(key string) string { s, _ := p[key].Value().(string); return s }
+
+func (p props) bool(key string) bool { v, _ := p[key].Value().(bool); return v }
+
+// uint32 returns nil when the property is missing or of another type.
+func (p props) uint32(key string) *uint32 {
+	v, ok := p[key].Value().(uint32)
+	if !ok {
+		return nil
+	}
+	return &v
+}
+
+// fetchLogind reads org.freedesktop.login1(5).
+func fetchLogind(ctx context.Context, conn *dbus.Conn) (any, error) {
+	const manager = "org.freedesktop.login1.Manager"
+	object := conn.Object(logindName, "/org/freedesktop/login1")
+	p, err := propsOf(ctx, conn, logindName, object.Path(), manager)
+	if err != nil {
+		return nil, err
+	}
+	state := &logindState{Sleeping: p.bool("PreparingForSleep")}
+	if v, ok := p["LidClosed"].Value().(bool); ok {
+		state.LidClosed = &v
+	}
+	var listed []listedSession
+	if err := object.CallWithContext(ctx, manager+".ListSessions", dbus.FlagNoAutoStart).Store(&listed); err != nil {
+		return nil, err
+	}
+	for _, l := range listed {
+		s, err := fetchSession(ctx, conn, l)
+		if err != nil {
+			return nil, err
+		}
+		state.Sessions = append(state.Sessions, s)
+	}
+	var held []listedInhibitor
+	if err := object.CallWithContext(ctx, manager+".ListInhibitors", dbus.FlagNoAutoStart).Store(&held); err != nil {
+		return nil, err
+	}
+	for _, h := range held {
+		state.Inhibitors = append(state.Inhibitors, inhibitor{h.What, h.Who, h.Why, h.Mode, h.PID})
+	}
+	return state, nil
+}
+
+// listedSession is (susso), listedInhibitor (ssssuu) of login1's manager.
+type listedSession struct {
+	ID   string
+	UID  uint32
+	User string
+	Seat string
+	Path dbus.ObjectPath
+}
+
+type listedInhibitor struct {
+	What, Who, Why, Mode string
+	UID, PID             uint32
+}
+
+func fetchSession(ctx context.Context, conn *dbus.Conn, l listedSession) (session, error) {
+	p, err := propsOf(ctx, conn, logindName, l.Path, "org.freedesktop.login1.Session")
+	if err != nil {
+		return session{}, err
+	}
+	_, hints := p["IdleHint"]
+	return session{ID: l.ID, UID: l.UID, Class: p.string("Class"), Kind: p.string("Type"), State: p.string("State"),
+		Seat: l.Seat, Remote: p.bool("Remote"), Locked: p.bool("LockedHint"), Idle: p.bool("IdleHint"), Hints: hints}, nil
+}
+
+// fetchManager reads NetworkManager's properties. It never asks for a
+// connectivity check, which would make traffic.
+func fetchManager(ctx context.Context, conn *dbus.Conn) (any, error) {
+	p, err := propsOf(ctx, conn, managerName, "/org/freedesktop/NetworkManager", managerName)
+	if err != nil {
+		return nil, err
+	}
+	return &networkState{Metered: p.uint32("Metered"), Connectivity: p.uint32("Connectivity"), State: p.uint32("State")}, nil
+}
+
+func fetchProfile(ctx context.Context, conn *dbus.Conn) (any, error) {
+	p, err := propsOf(ctx, conn, profilesName, "/net/hadess/PowerProfiles", profilesName)
+	if err != nil {
+		return nil, err
+	}
+	return p.string("ActiveProfile"), nil
+}

@@ -1,0 +1,40 @@
+package facts
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+)
+
+// capturedFile, at the top of a captured machine, holds the answers that no
+// file gives.
+const capturedFile = "captured.json"
+
+// captured is what a captured machine's kernel and services answered.
+type captured struct {
+	Volumes       map[string]volumeSpace `json:"volumes,omitempty"`            // by mount point
+	InputIdle     *int64                 `json:"input_idle_seconds,omitempty"` // since the last input event; absent = devices could not be opened
+	TerminalIdle  map[string]int64       `json:"terminal_idle_seconds,omitempty"`
+	Logind        *logindState           `json:"logind,omitempty"`
+	Network       *networkState          `json:"network_manager,omitempty"`
+	Profile       string                 `json:"power_profile,omitempty"`
+	PackageLocked bool                   `json:"package_locked,omitempty"`
+}
+
+// volumeSpace is the answer of statfs.
+type volumeSpace struct {
+	Free  int64 `json:"free_bytes"`
+	Total int64 `json:"total_bytes"`
+}
+
+func readCaptured(file string) (*captured, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s is not a captured machine: %w; make one with lull facts --capture", file, err)
+	}
+	c := new(captured)
+	if err := json.Unmarshal(data, c); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return c, nil
+}

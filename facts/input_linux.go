@@ -1,0 +1,251 @@
+package facts
+
+import (
+	"encoding/binary"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// inputWatch dates the last event of the machine's input devices. Devices are
+// opened once; of their events only the time is looked at, and nothing is kept.
+// Without an event since it began it can only say how long it has watched.
+type inputWatch struct {
+	root *root
+
+	mu      sync.Mutex
+	devices map[string]int // name (event3) to descriptor
+	silent  string         // why an expected device is not watched
+	present bool           // there are devices that people use
+	since   time.Duration  // boot time when watching began
+	last    time.Duration
+	notify  int // inotify of /dev/input; -1 before the first look
+	added   func(name string, fd int)
+}
+
+func newInputWatch(r *root) *inputWatch {
+	return &inputWatch{root: r, devices: map[string]int{}, notify: -1}
+}
+
+const inputDir = "/dev/input"
+
+// report reads what is waiting in the devices' queues and says when the last
+// event was.
+func (w *inputWatch) report(now time.Duration) report {
+	if c := w.root.captured; c != nil {
+		return w.capturedReport(c)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.notify < 0 || drain(w.notify) {
+		w.scan(now)
+	}
+	for name, fd := range w.devices {
+		w.take(name, fd, now)
+	}
+	switch {
+	case !w.present:
+		return report{source: "input"}
+	case w.silent != "":
+		return report{source: "input", answer: silent, why: w.silent}
+	}
+	return report{source: "input", answer: answered, proof: true, idle: now - max(w.last, w.since)}
+}
+
+func (w *inputWatch) capturedReport(c *captured) report {
+	w.present = len(w.people()) > 0
+	switch {
+	case !w.present:
+		return report{source: "input"}
+	case c.InputIdle == nil:
+		return report{source: "input", answer: silent, why: "the devices could not be opened when the machine was captured"}
+	}
+	return report{source: "input", answer: answered, proof: true, idle: time.Duration(*c.InputIdle) * time.Second}
+}
+
+// people names the devices that people use.
+func (w *inputWatch) people() []string {
+	var names []string
+	for _, name := range w.root.list("/sys/class/input") {
+		dir := "/sys/class/input/" + name + "/device/"
+		if strings.HasPrefix(name, "event") && usedByPeople(w.root.slurp(dir+"capabilities/key"), w.root.slurp(dir+"capabilities/rel"),
+			w.root.slurp(dir+"capabilities/abs"), w.root.slurp(dir+"properties")) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// usedByPeople tells keyboards, mice, touch screens and game pads from power
+// buttons, lids, and accelerometers, which move by themselves
+// (INPUT_PROP_ACCELEROMETER is bit 6).
+func usedByPeople(key, rel, abs, props string) bool {
+	if p, err := strconv.ParseUint(props, 16, 64); err == nil && p&(1<<6) != 0 {
+		return false
+	}
+	return bitCount(key) >= 10 || nonZero(rel) && bitCount(key) > 0 || nonZero(abs) && bitCount(key) > 0
+}
+
+func nonZero(bitmap string) bool { return strings.Trim(bitmap, "0 ") != "" }
+
+// bitCount counts the bits of a capability bitmap, words in hex.
+func bitCount(bitmap string) int {
+	n := 0
+	for _, c := range bitmap {
+		if v, err := strconv.ParseUint(string(c), 16, 8); err == nil {
+			n += popcount(v)
+		}
+	}
+	return n
+}
+
+func popcount(v uint64) (n int) {
+	for ; v > 0; v &= v - 1 {
+		n++
+	}
+	return n
+}
+
+// scan opens devices that came and closes those that went.
+func (w *inputWatch) scan(now time.Duration) {
+	if w.since == 0 {
+		w.since = now
+	}
+	if w.notify < 0 {
+		w.notify = dirChanges(inputDir)
+	}
+	names := w.people()
+	w.present, w.silent = len(names) > 0, ""
+	keep := map[string]bool{}
+	for _, name := range names {
+		keep[name] = true
+		w.openDevice(name, now)
+	}
+	for name, fd := range w.devices {
+		if !keep[name] {
+			unix.Close(fd)
+			delete(w.devices, name)
+			w.last = now // somebody unplugged it
+		}
+	}
+}
+
+// evdevClock is EVIOCSCLOCKID: which clock stamps the events.
+const evdevClock = 0x400445a0
+
+func (w *inputWatch) openDevice(name string, now time.Duration) {
+	if _, ok := w.devices[name]; ok {
+		return
+	}
+	fd, err := w.root.open(inputDir+"/"+name, unix.O_RDONLY)
+	if err != nil {
+		w.silent = whyNot(inputDir+"/"+name, err)
+		return
+	}
+	_ = unix.IoctlSetPointerInt(fd, evdevClock, unix.CLOCK_BOOTTIME)
+	w.devices[name] = fd
+	if len(w.devices) > 1 && now > w.since {
+		w.last = now // somebody plugged it in
+	}
+	if w.added != nil {
+		w.added(name, fd)
+	}
+}
+
+// take empties one device's queue and notes the time of its last event.
+func (w *inputWatch) take(name string, fd int, now time.Duration) {
+	var buf [64 * eventSize]byte
+	for {
+		n, err := unix.Read(fd, buf[:])
+		switch {
+		case err == unix.EINTR:
+		case err == unix.EAGAIN:
+			return
+		case err != nil || n <= 0:
+			unix.Close(fd)
+			delete(w.devices, name)
+			w.silent = inputDir + "/" + name + " stopped answering"
+			if w.notify >= 0 {
+				unix.Close(w.notify)
+			}
+			w.notify = -1 // look again next time
+			return
+		default:
+			w.last = max(w.last, lastEvent(buf[:n], now))
+		}
+	}
+}
+
+// eventSize is the size of struct input_event on this platform.
+const eventSize = 8 + 2*strconv.IntSize/8
+
+// lastEvent returns the boot time of the newest of the events in data. Events
+// whose time makes no sense happened just now.
+func lastEvent(data []byte, now time.Duration) time.Duration {
+	var last time.Duration
+	for ; len(data) >= eventSize; data = data[eventSize:] {
+		at := eventTime(data)
+		if at <= 0 || at > now {
+			at = now
+		}
+		last = max(last, at)
+	}
+	if len(data) > 0 { // not a whole event; cannot be, but was something
+		return now
+	}
+	return last
+}
+
+func eventTime(e []byte) time.Duration {
+	if strconv.IntSize == 32 {
+		return time.Duration(binary.NativeEndian.Uint32(e))*time.Second + time.Duration(binary.NativeEndian.Uint32(e[4:]))*time.Microsecond
+	}
+	sec, usec := binary.NativeEndian.Uint64(e), binary.NativeEndian.Uint64(e[8:])
+	if sec > 1<<32 || usec > 1e6 {
+		return -1
+	}
+	return time.Duration(sec)*time.Second + time.Duration(usec)*time.Microsecond
+}
+
+func (w *inputWatch) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name, fd := range w.devices {
+		unix.Close(fd)
+		delete(w.devices, name)
+	}
+	if w.notify >= 0 {
+		unix.Close(w.notify)
+		w.notify = -1
+	}
+}
+
+// dirChanges returns an inotify descriptor of a directory; one that reports
+// nothing when the directory does not exist.
+func dirChanges(dir string) int {
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		return -1
+	}
+	_, _ = unix.InotifyAddWatch(fd, dir, unix.IN_CREATE|unix.IN_DELETE|unix.IN_ATTRIB)
+	return fd
+}
+
+// drain empties a non-blocking descriptor and reports whether it held anything.
+func drain(fd int) bool {
+	var buf [4096]byte
+	held := false
+	for {
+		n, err := unix.Read(fd, buf[:])
+		if err == unix.EINTR {
+			continue
+		}
+		if err != nil || n <= 0 {
+			return held
+		}
+		held = true
+	}
+}

@@ -1,0 +1,183 @@
+package facts
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// networkCollector combines NetworkManager, systemd-networkd and the kernel's
+// routes. It makes no traffic.
+type networkCollector struct {
+	root *root
+	bus  *bus
+}
+
+func (*networkCollector) facts() []fact { return networkFacts }
+
+var networkFacts = []fact{online, unmetered, networkKind}
+
+var (
+	fromManager  = &origin{"NetworkManager", good}
+	fromGuess    = &origin{"NetworkManager", assumed}
+	fromNetworkd = &origin{"systemd-networkd", good}
+	fromRoutes   = &origin{"routes", assumed}
+	fromRouteDev = &origin{"routes", good}
+)
+
+func (n *networkCollector) collect(ctx context.Context, b *batch) {
+	device := defaultRoute(n.root)
+	kind := ""
+	if device != "" {
+		kind = linkKind(n.root, device)
+		b.text(networkKind, kind, fromRouteDev)
+	} else {
+		b.notApplicable(networkKind, "there is no default route")
+	}
+	state, err := n.bus.network(ctx)
+	if state == nil {
+		state = &networkState{}
+	}
+	if err != nil && !absent(err) {
+		b.unknownAll(err.Error(), online, unmetered)
+		return
+	}
+	n.collectOnline(b, state, device)
+	collectUnmetered(b, state, kind)
+}
+
+func (n *networkCollector) collectOnline(b *batch, s *networkState, device string) {
+	if s.Connectivity != nil && *s.Connectivity != 0 {
+		b.bool(online, *s.Connectivity == 4, fromManager)
+		return
+	}
+	if s.State != nil {
+		b.bool(online, *s.State == 70, fromManager)
+		return
+	}
+	networkd := n.root.slurp("/run/systemd/netif/state")
+	if state, ok := strings.CutPrefix(findLine(networkd, "ONLINE_STATE="), "ONLINE_STATE="); ok {
+		b.bool(online, state == "online", fromNetworkd)
+		return
+	}
+	b.bool(online, device != "" && linkUp(n.root, device), fromRoutes)
+}
+
+func findLine(data, prefix string) string {
+	for l := range strings.Lines(data) {
+		if strings.HasPrefix(l, prefix) {
+			return strings.TrimSpace(l)
+		}
+	}
+	return ""
+}
+
+// collectUnmetered trusts NetworkManager, and else assumes that only wires
+// are free.
+func collectUnmetered(b *batch, s *networkState, kind string) {
+	metered := uint32(0)
+	if s.Metered != nil {
+		metered = *s.Metered
+	}
+	switch {
+	case metered == 1 || metered == 2:
+		b.bool(unmetered, metered == 2, fromManager)
+	case metered == 3 || metered == 4:
+		b.bool(unmetered, metered == 4, fromGuess)
+	case kind == "wired":
+		b.bool(unmetered, true, fromRoutes)
+	case kind == "mobile":
+		b.bool(unmetered, false, fromRoutes)
+	case kind == "":
+		b.notApplicable(unmetered, "there is no default route")
+	default:
+		b.unknown(unmetered, "the default route is "+kind+" and no network manager says whether it is metered")
+	}
+}
+
+// defaultRoute names the interface of the default route, IPv4 first.
+func defaultRoute(r *root) string {
+	if dev := parseRoutes4(r.slurp("/proc/net/route")); dev != "" {
+		return dev
+	}
+	return parseRoutes6(r.slurp("/proc/net/ipv6_route"))
+}
+
+// parseRoutes4 finds the default route of least metric in /proc/net/route.
+func parseRoutes4(data string) string {
+	best, device := uint64(1<<63), ""
+	for l := range strings.Lines(data) {
+		f := strings.Fields(l)
+		if len(f) < 8 || f[1] != "00000000" || f[7] != "00000000" {
+			continue
+		}
+		flags, err := strconv.ParseUint(f[3], 16, 32)
+		metric, err2 := strconv.ParseUint(f[6], 10, 32)
+		if err == nil && err2 == nil && flags&unix.RTF_UP != 0 && flags&unix.RTF_REJECT == 0 && metric < best {
+			best, device = metric, f[0]
+		}
+	}
+	return device
+}
+
+// parseRoutes6 does the same for /proc/net/ipv6_route.
+func parseRoutes6(data string) string {
+	best, device := uint64(1<<63), ""
+	for l := range strings.Lines(data) {
+		f := strings.Fields(l)
+		if len(f) < 10 || strings.Trim(f[0], "0") != "" || f[1] != "00" || f[9] == "lo" {
+			continue
+		}
+		metric, err := strconv.ParseUint(f[5], 16, 64)
+		flags, err2 := strconv.ParseUint(f[8], 16, 64)
+		if err == nil && err2 == nil && flags&unix.RTF_UP != 0 && flags&unix.RTF_REJECT == 0 && metric < best {
+			best, device = metric, f[9]
+		}
+	}
+	return device
+}
+
+// linkKind sorts an interface by what sysfs says about it.
+func linkKind(r *root, device string) string {
+	dir := "/sys/class/net/" + device
+	devtype := findLine(r.slurp(dir+"/uevent"), "DEVTYPE=")
+	switch {
+	case r.exists(dir+"/wireless") || r.exists(dir+"/phy80211") || devtype == "DEVTYPE=wlan":
+		return "wireless"
+	case devtype == "DEVTYPE=wwan" || hasPrefix(device, "wwan") || hasPrefix(device, "ppp"):
+		return "mobile"
+	case r.exists(dir+"/tun_flags") || devtype == "DEVTYPE=wireguard":
+		return "tunnel"
+	case r.slurp(dir+"/type") == "1" && usbTether(r, dir):
+		return "other"
+	case r.slurp(dir+"/type") == "1":
+		return "wired"
+	}
+	return "other"
+}
+
+// usbTether reports whether an Ethernet-like device is likely a phone.
+func usbTether(r *root, dir string) bool {
+	driver := r.link(dir + "/device/driver")
+	for _, name := range []string{"rndis_host", "ipheth", "cdc_ncm", "cdc_mbim", "qmi_wwan"} {
+		if strings.HasSuffix(driver, "/"+name) {
+			return true
+		}
+	}
+	return false
+}
+
+func linkUp(r *root, device string) bool {
+	state := r.slurp("/sys/class/net/" + device + "/operstate")
+	return state == "up" || state == "unknown"
+}
+
+func (*networkCollector) close() error { return nil }
+
+func (n *networkCollector) watch(ctx context.Context, _ []bool, wake func(...fact)) {
+	both := startBoth(func() { n.bus.watch(ctx, managerName, func() { wake(networkFacts...) }) })
+	watchRoutes(ctx, func() { wake(networkFacts...) })
+	both.Wait()
+}

@@ -1,0 +1,102 @@
+package facts
+
+import (
+	"bytes"
+	"context"
+)
+
+// pressureCollector reads PSI (Documentation/accounting/psi.rst), of the
+// user's slice where there is one: it measures the stalls that the user's
+// programs suffer, whoever causes them.
+type pressureCollector struct{ files [3]psiFile }
+
+type psiFile struct {
+	slice, machine *kept
+	some, full     fact
+}
+
+func newPressure(r *root) *pressureCollector {
+	file := func(name string, some, full fact) psiFile {
+		return psiFile{r.keep(userSlice(r)+"/"+name+".pressure", 256), r.keep("/proc/pressure/"+name, 256), some, full}
+	}
+	return &pressureCollector{[3]psiFile{file("cpu", cpuSome, cpuFull), file("io", ioSome, ioFull), file("memory", memorySome, memoryFull)}}
+}
+
+// userSlice is the cgroup v2 directory of all users' sessions.
+func userSlice(r *root) string {
+	if r.exists("/sys/fs/cgroup/unified/cgroup.procs") {
+		return "/sys/fs/cgroup/unified/user.slice"
+	}
+	return "/sys/fs/cgroup/user.slice"
+}
+
+func (*pressureCollector) facts() []fact { return pressureFacts }
+
+var pressureFacts = []fact{cpuSome, cpuFull, ioSome, ioFull, memorySome, memoryFull}
+
+var (
+	fromUserPSI = &origin{"psi of user.slice", good}
+	fromPSI     = &origin{"psi", good}
+)
+
+func (p *pressureCollector) collect(_ context.Context, b *batch) {
+	for i := range p.files {
+		if f := &p.files[i]; b.wantsAny(f.some, f.full) {
+			f.collect(b)
+		}
+	}
+}
+
+func (f *psiFile) collect(b *batch) {
+	from, data, err := fromUserPSI, []byte(nil), errEmpty
+	if f.slice != nil {
+		data, err = f.slice.read()
+	}
+	if err != nil {
+		f.slice = nil // no such slice; not asked for again
+		from = fromPSI
+		data, err = f.machine.read()
+	}
+	if err != nil {
+		b.unknownAll(whyNot(f.machine.path, err), f.some, f.full)
+		return
+	}
+	some, ok := parsePSI(data, "some")
+	psiStore(b, f.some, some, ok, from)
+	full, ok := parsePSI(data, "full")
+	psiStore(b, f.full, full, ok, from)
+}
+
+func psiStore(b *batch, f fact, percent float64, ok bool, from *origin) {
+	if !ok {
+		b.unknown(f, "the kernel's pressure file has no such line")
+		return
+	}
+	b.number(f, percent/100, from)
+}
+
+// parsePSI returns the avg10 percentage of the line that starts with kind.
+func parsePSI(data []byte, kind string) (percent float64, ok bool) {
+	for len(data) > 0 {
+		var l []byte
+		l, data = line(data)
+		if len(l) < len(kind)+7 || string(l[:len(kind)]) != kind || !bytes.HasPrefix(l[len(kind):], avg10) {
+			continue
+		}
+		percent, rest, ok := parseDecimal(l[len(kind)+len(avg10):])
+		return percent, ok && percent <= 100 && (len(rest) == 0 || rest[0] == ' ')
+	}
+	return 0, false
+}
+
+var avg10 = []byte(" avg10=")
+
+func (p *pressureCollector) close() error {
+	for _, f := range p.files {
+		if f.slice != nil {
+			f.slice.close()
+		}
+		f.machine.close()
+	}
+	return nil
+}

@@ -1,0 +1,106 @@
+package facts
+
+import (
+	"slices"
+	"time"
+)
+
+// sessionWatch follows logind's sessions. A session's idle hint says when its
+// desktop declared it idle, not when the last input was, and many desktops
+// never set it; so only its change back to "not idle" is used, as one input.
+type sessionWatch struct {
+	idle map[string]bool
+	last time.Duration
+}
+
+func (s *sessionWatch) look(now time.Duration, l *logindState) {
+	idle := map[string]bool{}
+	for _, x := range l.Sessions {
+		old, known := s.idle[x.ID]
+		if x.person() && s.idle != nil && (!known || old && !x.Idle) {
+			s.last = now // a new session, or one whose user came back
+		}
+		idle[x.ID] = x.Idle
+	}
+	s.idle = idle
+}
+
+// sessionReport is what logind adds: that there is nobody logged in, or that
+// somebody is where no other source looks.
+func (p *presenceCollector) sessionReport(now time.Duration, l *logindState, err error, told []agentReport) report {
+	r := report{source: "logind"}
+	switch {
+	case err != nil && (!absent(err) || p.root.exists("/run/systemd/seats")):
+		r.answer, r.why = silent, err.Error()
+		return r
+	case err != nil:
+		return r
+	}
+	p.sessions.look(now, l)
+	for _, s := range l.Sessions {
+		if s.person() && s.graphical() && (s.Remote || s.Seat == "") && !hasAgent(told, s.UID) {
+			r.answer, r.why = silent, "session "+s.ID+" is a remote desktop, which only its user's agent can watch; start lull agent there"
+			return r
+		}
+	}
+	idle := now
+	if p.sessions.last > 0 {
+		idle = now - p.sessions.last
+	}
+	return report{source: "logind", answer: answered, idle: idle, proof: true}
+}
+
+// covered reports whether every local graphical session has an agent of its
+// user, so that input devices need not be read.
+func (s *sessionWatch) covered(l *logindState, told []agentReport) bool {
+	if l == nil {
+		return false
+	}
+	local := 0
+	for _, x := range l.Sessions {
+		if x.person() && x.graphical() && !x.Remote {
+			local++
+			if !hasAgent(told, x.UID) {
+				return false
+			}
+		}
+	}
+	return local > 0
+}
+
+func hasAgent(told []agentReport, uid uint32) bool {
+	return slices.ContainsFunc(told, func(a agentReport) bool { return a.uid == uid && a.why == "" })
+}
+
+func (p *presenceCollector) collectSessions(b *batch, l *logindState, err error) {
+	if err != nil {
+		b.unknownAll(err.Error(), locked, sessions, remoteSessions, graphicalSessions)
+		return
+	}
+	var people, remote, graphical, lockable, lockedNow int64
+	for _, s := range l.Sessions {
+		if !s.person() {
+			continue
+		}
+		people++
+		remote += one(s.Remote)
+		graphical += one(s.graphical())
+		lockable += one(s.graphical() && !s.Remote)
+		lockedNow += one(s.graphical() && !s.Remote && s.Locked)
+	}
+	b.int(sessions, people, fromLogind)
+	b.int(remoteSessions, remote, fromLogind)
+	b.int(graphicalSessions, graphical, fromLogind)
+	if lockable == 0 {
+		b.notApplicable(locked, "there is no local graphical session")
+		return
+	}
+	b.bool(locked, lockedNow == lockable, fromLogind)
+}
+
+func one(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}

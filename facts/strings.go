@@ -1,0 +1,5 @@
+package facts
+
+import "slices"
+
+func sortStrings(s []string) { slices.Sort(s) }
