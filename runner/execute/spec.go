@@ -6,21 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-)
 
-// program is what the executor needs from a verified package. The only exported
-// way in is Spec.Program, which is a *trust.Verified; the seam exists so that
-// tests of this package can run programs of their own.
-type program interface {
-	// Dir is the package tree in the store, read-only.
-	Dir() string
-	// Argv is the program of an action, absolute, and its arguments without argv[0].
-	Argv(action string) (path string, args []string)
-	// ArtifactDir holds the verified artifacts; "" when the action has none.
-	ArtifactDir() string
-	// Valid fails when what was verified no longer holds (generation replaced, key revoked).
-	Valid() error
-}
+	"github.com/lullhq/lull/trust"
+)
 
 // Impact says how much of the machine a process tree may take.
 type Impact string
@@ -38,7 +26,7 @@ type Spec struct {
 	// ID names the attempt: unique, file-name safe ([A-Za-z0-9._-], at most 128 bytes). Required.
 	ID string
 	// Program is the verified package; nothing else can be started. Required.
-	Program program
+	Program *trust.Verified
 	// Action is the kind: "scan", "download", "install"… Required.
 	Action string
 	// Updater is the updater's id, the key of its stable user id (LULL_UPDATER is not set from it). Required.
@@ -123,8 +111,6 @@ func (s Spec) check() error {
 		return err
 	}
 	switch {
-	case s.Program == nil:
-		return errors.New("the spec has no verified program; ask trust to check the package first")
 	case s.Action == "":
 		return errors.New("the spec names no action")
 	case s.Updater == "":

@@ -1,0 +1,3 @@
+package execute
+
+func behaveHere(what string, args []string) int { return 99 }
