@@ -1,14 +1,6 @@
 package control
 
-import (
-	"context"
-	"encoding/json"
-	"io"
-	"time"
-)
-
-// APIVersion is the version of the JSON shapes below, also of -o json.
-const APIVersion = "lull/v1"
+import "time"
 
 // State says where an updater or an update is. Only Installed means
 // installed; whatever waits, is denied or failed is never shown as such.
@@ -20,10 +12,10 @@ const (
 	Waiting        State = "waiting"         // time or an event can help
 	Denied         State = "denied"          // waiting cannot help
 	Verifying      State = "verifying"       // lull reads or checks bytes
-	Running        State = "running"         //
+	Running        State = "running"         // a program of the updater runs
 	Frozen         State = "frozen"          // stopped because the user came back
-	AwaitsRestart  State = "awaits_restart"  // installed at the next boot
-	Installed      State = "installed"       //
+	AwaitsRestart  State = "awaits_restart"  // complete only after the next boot
+	Installed      State = "installed"       // every step of the update succeeded
 	Failed         State = "failed"          // no attempt is left
 	NeedsAttention State = "needs_attention" // a person has to look
 	Gone           State = "gone"            // superseded or removed
@@ -33,39 +25,63 @@ const (
 
 // Status is everything at a glance.
 type Status struct {
-	APIVersion string     `json:"apiVersion"`
-	Version    string     `json:"version"`
-	PID        int        `json:"pid"`
-	Since      time.Time  `json:"since"`
-	Root       string     `json:"root"`
-	Warnings   []string   `json:"warnings"` // what lull cannot enforce here, and what is about to expire
-	Policy     Policy     `json:"policy"`
-	Vendors    Vendors    `json:"vendors"`
-	Updaters   []Updater  `json:"updaters"`
-	NextCheck  *time.Time `json:"next_check,omitempty"` // absent: only an event can change anything
+	Version      string     `json:"version"`
+	PID          int        `json:"pid"`
+	Since        time.Time  `json:"since"`        // when this daemon began
+	Boot         string     `json:"boot"`         // identity of this boot, as in the journal
+	Root         string     `json:"root"`         // "/" or the DIR of --root
+	Unprivileged bool       `json:"unprivileged"` // not root: Warnings say what cannot be enforced
+	Warnings     []string   `json:"warnings"`     // what lull cannot enforce here, and what is about to expire
+	Sandbox      Sandbox    `json:"sandbox"`
+	KeepAwake    string     `json:"keep_awake,omitempty"` // why the machine is kept awake; absent: it is not
+	Policy       Policy     `json:"policy"`
+	Vendors      Vendors    `json:"vendors"`
+	Journal      Journal    `json:"journal"`
+	Updaters     []Updater  `json:"updaters"`
+	NextCheck    *time.Time `json:"next_check,omitempty"` // absent: only an event can change anything
+}
+
+// Sandbox says what confines an updater's programs on this machine; it is
+// input.sandbox of the policies.
+type Sandbox struct {
+	Layers []string `json:"layers"` // mount, pid, landlock, seccomp, uid, cgroup
+	Memory string   `json:"memory"` // enforced, weak or none
+}
+
+// Journal says how far the record goes, and what its last opening repaired.
+type Journal struct {
+	Records   uint64 `json:"records"`
+	Recovered string `json:"recovered,omitempty"` // file, line and byte of the damage that was cut off
 }
 
 // Policy says which policies decide.
 type Policy struct {
 	Digest   string    `json:"digest"`
 	Since    time.Time `json:"since"`
-	Rejected string    `json:"rejected,omitempty"` // digest of an edit that did not load
-	Problems []string  `json:"problems,omitempty"` // why, with file and line
+	Rejected string    `json:"rejected,omitempty"`  // digest of an edit that did not load
+	Problems []string  `json:"problems,omitempty"`  // why, each with file and line
+	LastGood bool      `json:"last_good,omitempty"` // the files on disk were broken at the start; an older set decides
 }
 
 // Vendors says which vendor files are in force and what is wrong with others.
 type Vendors struct {
 	Digest   string   `json:"digest"`
 	Names    []string `json:"names"`
-	Problems []string `json:"problems,omitempty"`
+	Problems []string `json:"problems,omitempty"` // each with file and line
+}
+
+// Updaters is the list of GET updaters.
+type Updaters struct {
+	Updaters []Updater `json:"updaters"`
 }
 
 // Updater is one registered updater.
 type Updater struct {
 	ID         string     `json:"id"`
+	Name       string     `json:"display_name,omitempty"`
 	Vendor     string     `json:"vendor"`
 	Version    string     `json:"version"`
-	Digest     string     `json:"digest"`
+	Digest     string     `json:"digest"` // SHA-256 of its manifest, hex
 	Source     string     `json:"source"` // command, dropin or self
 	Registered time.Time  `json:"registered"`
 	State      State      `json:"state"`
@@ -73,20 +89,22 @@ type Updater struct {
 	Updates    []Update   `json:"updates"`
 	LastScan   *time.Time `json:"last_scan,omitempty"`
 	NextScan   *time.Time `json:"next_scan,omitempty"`
-	HeldUntil  *time.Time `json:"held_until,omitempty"`
-	Why        string     `json:"why,omitempty"`
+	HeldUntil  *time.Time `json:"held_until,omitempty"` // absent while held: until unheld
+	Why        string     `json:"why,omitempty"`        // one sentence for a state that a person did not hope for
 }
 
 // Item is one action that runs or waits.
 type Item struct {
-	Update   string     `json:"update,omitempty"`
+	Update   string     `json:"update,omitempty"` // absent for a scan
 	Action   string     `json:"action"`
 	State    State      `json:"state"`
-	Verdict  string     `json:"verdict,omitempty"`
+	Verdict  string     `json:"verdict,omitempty"` // run, wait or deny: the last decision
 	DeniedBy []string   `json:"denied_by,omitempty"`
 	WaitsFor []string   `json:"waits_for,omitempty"`
 	Code     string     `json:"code,omitempty"` // why trust refused
 	Error    string     `json:"error,omitempty"`
+	Attempt  int        `json:"attempt,omitempty"` // from 1
+	Started  *time.Time `json:"started,omitempty"`
 	Check    *time.Time `json:"next_check,omitempty"`
 	Retry    *time.Time `json:"retry_at,omitempty"`
 	Progress *Progress  `json:"progress,omitempty"`
@@ -95,118 +113,30 @@ type Item struct {
 // Progress is how far a running action says it is.
 type Progress struct {
 	Current float64 `json:"current"`
-	Total   float64 `json:"total,omitempty"`
+	Total   float64 `json:"total,omitempty"` // absent: not known
 }
 
 // Update is one update that a scan found.
 type Update struct {
-	ID       string    `json:"id"`
-	Title    string    `json:"title,omitempty"`
-	Version  string    `json:"version"`
-	Security bool      `json:"security,omitempty"`
-	Found    time.Time `json:"found"`
-	State    State     `json:"state"`
-	Step     string    `json:"step,omitempty"` // what comes next
-	Failures int       `json:"failures,omitempty"`
-	Why      string    `json:"why,omitempty"`
-}
-
-// Why explains why an action waits and what must change.
-type Why struct {
-	APIVersion  string     `json:"apiVersion"`
-	Updater     string     `json:"updater"`
-	Update      string     `json:"update,omitempty"`
-	Action      string     `json:"action,omitempty"` // "" when nothing is to be done
-	State       State      `json:"state"`
-	Text        string     `json:"text"` // one sentence
-	Decision    any        `json:"decision,omitempty"`
-	Unmet       []Unmet    `json:"unmet"`
-	Changes     []string   `json:"changes,omitempty"`      // smallest set that makes it run, checked
-	CannotClear []string   `json:"cannot_clear,omitempty"` // conditions no change of facts can meet
-	Code        string     `json:"code,omitempty"`         // why trust refused
-	Error       string     `json:"error,omitempty"`
-	NextCheck   *time.Time `json:"next_check,omitempty"`
-}
-
-// Unmet is one condition that is required and not met.
-type Unmet struct {
-	Condition string   `json:"condition"`
-	Title     string   `json:"title"`
-	Denies    bool     `json:"denies"` // waiting cannot help
-	ClearsBy  string   `json:"clears_by,omitempty"`
-	Remedy    string   `json:"remedy,omitempty"`
-	Observed  []string `json:"observed,omitempty"` // "facts.presence.idle_seconds = 12"
-	Needed    []string `json:"needed,omitempty"`   // alternatives
+	ID         string     `json:"id"`
+	Title      string     `json:"title,omitempty"`
+	Version    string     `json:"version"`
+	Security   bool       `json:"security,omitempty"`
+	SizeBytes  int64      `json:"size_bytes,omitempty"`
+	Deadline   *time.Time `json:"deadline,omitempty"`
+	Restart    string     `json:"restart,omitempty"` // app, session or system; absent: none
+	Found      time.Time  `json:"found"`
+	State      State      `json:"state"`
+	Step       string     `json:"step,omitempty"` // what comes next
+	Failures   int        `json:"failures,omitempty"`
+	RetryAt    *time.Time `json:"retry_at,omitempty"`
+	ApprovedTo *time.Time `json:"approved_until,omitempty"`
+	Why        string     `json:"why,omitempty"`
 }
 
 // Facts are what the daemon knows of the machine.
 type Facts struct {
-	APIVersion string         `json:"apiVersion"`
-	At         time.Time      `json:"at"`
-	Facts      map[string]any `json:"facts"`
-	Meta       map[string]any `json:"meta"`
+	At    time.Time      `json:"at"`
+	Facts map[string]any `json:"facts"` // nested; known and fresh ones only
+	Meta  map[string]any `json:"meta"`  // by fact id: age and source, or state and why
 }
-
-// Registered is what a registration came to.
-type Registered struct {
-	APIVersion string `json:"apiVersion"`
-	ID         string `json:"id"`
-	Vendor     string `json:"vendor"`
-	Version    string `json:"version"`
-	Digest     string `json:"digest"`
-	Previous   string `json:"previous_version,omitempty"`
-	Unchanged  bool   `json:"unchanged"`
-}
-
-// Request is the body of a verb on an updater.
-type Request struct {
-	Update  string     `json:"update,omitempty"`
-	Until   *time.Time `json:"until,omitempty"` // hold
-	Metered bool       `json:"metered,omitempty"`
-	By      string     `json:"-"` // filled in by the server from the peer's credentials
-}
-
-// Done says what a verb did.
-type Done struct {
-	APIVersion string `json:"apiVersion"`
-	Message    string `json:"message"`
-}
-
-// Error is a refused or failed request. Code is one of the constants below.
-type Error struct {
-	Code    string `json:"code"`
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
-	Status  int    `json:"-"`
-}
-
-// Error is the message.
-func (e *Error) Error() string { return e.Message }
-
-// Codes of an Error; the command line maps them to its exit codes.
-const (
-	CodeUsage       = "usage"
-	CodeUnknown     = "unknown"     // no such updater or update
-	CodeForbidden   = "forbidden"   // not allowed for this user
-	CodeUntrusted   = "untrusted"   // trust refused
-	CodeBusy        = "busy"        // something of the updater runs
-	CodeInternal    = "internal"    //
-	CodeUnreachable = "unreachable" // no daemon answers; made by the client
-)
-
-// Backend is the daemon behind the server. Errors that are not *Error are
-// internal ones.
-type Backend interface {
-	Status(ctx context.Context) (Status, error)
-	Why(ctx context.Context, updater, update string) (Why, error)
-	Facts(ctx context.Context) (Facts, error)
-	Register(ctx context.Context, tar io.Reader) (Registered, error)
-	Unregister(ctx context.Context, updater string) (Done, error)
-	// Do carries out one of Verbs.
-	Do(ctx context.Context, verb, updater string, req Request) (Done, error)
-	// Events calls each for every journal record from now on, until ctx ends.
-	Events(ctx context.Context, each func(json.RawMessage) error) error
-}
-
-// Verbs are what can be asked of an updater.
-var Verbs = []string{"scan", "uninstall", "retry", "hold", "unhold", "approve"}

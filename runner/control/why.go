@@ -1,0 +1,33 @@
+package control
+
+import "time"
+
+// Why explains why an action waits and what must change for it to run.
+type Why struct {
+	Updater     string     `json:"updater"`
+	Update      string     `json:"update,omitempty"`
+	Action      string     `json:"action,omitempty"` // absent when nothing is to be done
+	State       State      `json:"state"`
+	Text        string     `json:"text"`               // one sentence
+	Decision    any        `json:"decision,omitempty"` // the shape of data.eligibility.decision
+	Unmet       []Unmet    `json:"unmet"`
+	Changes     []string   `json:"changes,omitempty"`      // smallest set that makes it run, checked by deciding again
+	CannotClear []string   `json:"cannot_clear,omitempty"` // conditions that no change of facts can meet
+	Code        string     `json:"code,omitempty"`         // why trust refused
+	Error       string     `json:"error,omitempty"`
+	NextCheck   *time.Time `json:"next_check,omitempty"` // absent: only an event can change it
+}
+
+// Unmet is one condition that is required and not met.
+type Unmet struct {
+	Condition string   `json:"condition"` // its name in the policies
+	Title     string   `json:"title"`
+	Text      string   `json:"text,omitempty"`      // in plain words, with the values
+	Denies    bool     `json:"denies"`              // waiting cannot help
+	ClearsBy  string   `json:"clears_by,omitempty"` // time, event, user, admin or vendor
+	Remedy    string   `json:"remedy,omitempty"`
+	Observed  []string `json:"observed,omitempty"` // "facts.presence.idle_seconds = 12"
+	Needed    []string `json:"needed,omitempty"`   // alternatives, each "a >= 1 and b == true"
+	File      string   `json:"file,omitempty"`     // where the rule stands
+	Line      int      `json:"line,omitempty"`
+}
