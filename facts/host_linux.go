@@ -18,12 +18,13 @@ func (*hostCollector) facts() []fact { return hostFacts }
 var hostFacts = []fact{uptimeSeconds, sinceResume, rebootPending, virtual, container, chassis}
 
 var (
-	fromClock    = &origin{"boot clock", good}
-	fromUptime   = &origin{"/proc/uptime", good}
-	fromDMI      = &origin{"dmi", good}
-	fromHints    = &origin{"dmi, cpuid", good}
-	fromMarkers  = &origin{"/run/reboot-required", good}
-	fromThrottle = &origin{"thermal_throttle", good}
+	fromClock     = &origin{"boot clock", good}
+	fromUptime    = &origin{"/proc/uptime", good}
+	fromDMI       = &origin{"dmi", good}
+	fromHints     = &origin{"dmi, cpuid", good}
+	fromContainer = &origin{"container marks", good}
+	fromMarkers   = &origin{"/run/reboot-required", good}
+	fromThrottle  = &origin{"thermal_throttle", good}
 )
 
 func (h *hostCollector) collect(_ context.Context, b *batch) {
@@ -37,10 +38,10 @@ func (h *hostCollector) collect(_ context.Context, b *batch) {
 		b.bool(rebootPending, pendingReboot(h.root), fromMarkers)
 	}
 	if b.wants(container) {
-		b.bool(container, isContainer(h.root), fromMarkers)
+		b.bool(container, h.root.container(), fromContainer)
 	}
 	if b.wants(virtual) {
-		b.bool(virtual, isVirtual(h.root), fromHints)
+		b.bool(virtual, h.root.virtual(), fromHints)
 	}
 	if b.wants(chassis) {
 		h.collectChassis(b)

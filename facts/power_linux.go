@@ -17,10 +17,11 @@ func (*powerCollector) facts() []fact { return powerFacts }
 var powerFacts = []fact{onAC, powerSource, batteryPercent, saver, lidClosed}
 
 var (
-	fromSupplies = &origin{"power_supply", good}
-	fromProfile  = &origin{"power profile", good}
-	fromPlatform = &origin{"platform profile", good}
-	fromLogind   = &origin{"logind", good}
+	fromSupplies   = &origin{"power_supply", good}
+	fromNoSupplies = &origin{"power_supply of a guest", assumed}
+	fromProfile    = &origin{"power profile", good}
+	fromPlatform   = &origin{"platform profile", good}
+	fromLogind     = &origin{"logind", good}
 )
 
 const supplyDir = "/sys/class/power_supply"
@@ -47,10 +48,11 @@ func (p *powerCollector) collectSupplies(b *batch) {
 	for i, name := range names {
 		supplies[i] = readSupply(p.root, supplyDir+"/"+name)
 	}
-	storePower(b, supplies, fromSupplies)
-	if isContainer(p.root) && len(names) == 0 {
-		b.unknownAll("a container does not see the machine's power supplies", onAC, powerSource, batteryPercent)
+	o := fromSupplies
+	if len(names) == 0 && (p.root.container() || p.root.virtual()) {
+		o = fromNoSupplies // the host below may run on battery
 	}
+	storePower(b, supplies, o)
 }
 
 func readSupply(r *root, dir string) supply {

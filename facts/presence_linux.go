@@ -44,7 +44,7 @@ var (
 func (p *presenceCollector) collect(ctx context.Context, b *batch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if isContainer(p.root) {
+	if p.root.container() {
 		b.unknownAll("lull runs in a container; who uses the machine is seen from its host only", presenceFacts...)
 		return
 	}

@@ -11,13 +11,15 @@ import (
 type pressureCollector struct{ files [3]psiFile }
 
 type psiFile struct {
+	slicePath      string
 	slice, machine *kept
 	some, full     fact
 }
 
 func newPressure(r *root) *pressureCollector {
 	file := func(name string, some, full fact) psiFile {
-		return psiFile{r.keep(userSlice(r)+"/"+name+".pressure", 256), r.keep("/proc/pressure/"+name, 256), some, full}
+		dir := userSlice(r) + "/" + name + ".pressure"
+		return psiFile{dir, r.keep(dir, 256), r.keep("/proc/pressure/"+name, 256), some, full}
 	}
 	return &pressureCollector{[3]psiFile{file("cpu", cpuSome, cpuFull), file("io", ioSome, ioFull), file("memory", memorySome, memoryFull)}}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,19 +14,24 @@ import (
 // root is the machine that is looked at: the real one, or a captured one in a
 // directory, which no link can lead out of.
 type root struct {
-	dir      string
-	captured *captured // nil on the real machine
+	dir       string
+	captured  *captured   // nil on the real machine
+	container func() bool // what never changes is looked up once
+	virtual   func() bool
 }
 
 func newRoot(dir string) (*root, error) {
-	if filepath.Clean(dir) == "/" {
-		return &root{dir: "/"}, nil
+	r := &root{dir: dir}
+	if filepath.Clean(dir) != "/" {
+		c, err := readCaptured(filepath.Join(dir, capturedFile))
+		if err != nil {
+			return nil, err
+		}
+		r.captured = c
 	}
-	c, err := readCaptured(filepath.Join(dir, capturedFile))
-	if err != nil {
-		return nil, err
-	}
-	return &root{dir: dir, captured: c}, nil
+	r.container = sync.OnceValue(func() bool { return isContainer(r) })
+	r.virtual = sync.OnceValue(func() bool { return isVirtual(r) })
+	return r, nil
 }
 
 // open opens path below the root. It never blocks and never creates.
@@ -46,11 +52,7 @@ func (r *root) open(path string, flags int) (int, error) {
 // retry repeats f while it is interrupted by signals.
 func retry(f func() (int, error)) (int, error) {
 	for {
-		n, err := f()
-		if err != unix.EINTR && err != unix.EAGAIN {
-			return n, err
-		}
-		if err == unix.EAGAIN {
+		if n, err := f(); err != unix.EINTR {
 			return n, err
 		}
 	}

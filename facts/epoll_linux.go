@@ -1,0 +1,68 @@
+package facts
+
+import (
+	"context"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// poller waits for events of descriptors that the runtime's poller cannot
+// wait for: exceptional ones, and ones that are armed for a single event.
+type poller struct {
+	file *os.File
+	raw  interface {
+		Read(func(uintptr) bool) error
+	}
+	fd   int
+	once sync.Once
+}
+
+func newPoller() (*poller, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	p := &poller{file: os.NewFile(uintptr(fd), "epoll"), fd: fd}
+	p.raw, err = p.file.SyscallConn()
+	return p, err
+}
+
+// add arms fd; the events come with key.
+func (p *poller) add(fd int, events uint32, key int32) error {
+	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: events, Fd: key})
+}
+
+// again arms a one-shot descriptor once more.
+func (p *poller) again(fd int, events uint32, key int32) error {
+	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: events, Fd: key})
+}
+
+// run hands events to handle until ctx ends, and closes the poller.
+func (p *poller) run(ctx context.Context, handle func(unix.EpollEvent)) {
+	stop := context.AfterFunc(ctx, p.close)
+	defer stop()
+	defer p.close()
+	var events [16]unix.EpollEvent
+	for ctx.Err() == nil {
+		n := 0
+		err := p.raw.Read(func(fd uintptr) bool {
+			n, _ = unix.EpollWait(int(fd), events[:], 0)
+			return n > 0
+		})
+		if err != nil {
+			<-ctx.Done()
+			return
+		}
+		for _, e := range events[:n] {
+			handle(e)
+		}
+	}
+}
+
+func (p *poller) close() { p.once.Do(func() { p.file.Close() }) }

@@ -1,0 +1,5 @@
+//go:build !linux && !windows && !darwin
+
+package facts
+
+func nativeCollectors() []collector { return nil }
