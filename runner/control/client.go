@@ -10,9 +10,13 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
+	"time"
 )
 
-// Client talks to a daemon. It is safe for concurrent use.
+// Client talks to a daemon. It is safe for concurrent use. Its methods end
+// with ctx, and with an *Error when the daemon refused or no daemon answers
+// (CodeUnreachable).
 type Client struct {
 	socket string
 	http   *http.Client
@@ -39,6 +43,34 @@ func (c *Client) Why(ctx context.Context, updater, update string) (w Why, err er
 	return w, c.call(ctx, http.MethodGet, "why?"+q.Encode(), nil, &w)
 }
 
+// Updaters asks for the registered updaters.
+func (c *Client) Updaters(ctx context.Context) (u Updaters, err error) {
+	return u, c.call(ctx, http.MethodGet, "updaters", nil, &u)
+}
+
+// Updater asks for one of them.
+func (c *Client) Updater(ctx context.Context, id string) (u Updater, err error) {
+	return u, c.call(ctx, http.MethodGet, "updaters/"+url.PathEscape(id), nil, &u)
+}
+
+// Policy asks which policies decide.
+func (c *Client) Policy(ctx context.Context) (p Policy, err error) {
+	return p, c.call(ctx, http.MethodGet, "policy", nil, &p)
+}
+
+// History asks for journal records. Without a daemon, runner/journal reads
+// them from the files.
+func (c *Client) History(ctx context.Context, q HistoryQuery) (h History, err error) {
+	v := url.Values{"updater": {q.Updater}, "kind": q.Kinds, "from": {strconv.FormatUint(q.From, 10)}}
+	if !q.Since.IsZero() {
+		v.Set("since", q.Since.UTC().Format(time.RFC3339Nano))
+	}
+	if q.Limit != 0 {
+		v.Set("limit", strconv.Itoa(q.Limit))
+	}
+	return h, c.call(ctx, http.MethodGet, "history?"+v.Encode(), nil, &h)
+}
+
 // Facts asks what the daemon knows of the machine.
 func (c *Client) Facts(ctx context.Context) (f Facts, err error) {
 	return f, c.call(ctx, http.MethodGet, "facts", nil, &f)
@@ -63,8 +95,8 @@ func (c *Client) Do(ctx context.Context, verb, updater string, req Request) (d D
 	return d, c.call(ctx, http.MethodPost, "updaters/"+url.PathEscape(updater)+"/"+verb, bytes.NewReader(body), &d)
 }
 
-// Events calls each for every journal record from now on, until ctx ends or
-// each fails.
+// Events calls each for every journal record from now on, until ctx ends, the
+// daemon ends or each fails.
 func (c *Client) Events(ctx context.Context, each func(json.RawMessage) error) error {
 	resp, err := c.send(ctx, http.MethodGet, "events", nil)
 	if err != nil {
@@ -75,10 +107,10 @@ func (c *Client) Events(ctx context.Context, each func(json.RawMessage) error) e
 	for {
 		var line json.RawMessage
 		if err := dec.Decode(&line); err != nil {
-			if ctx.Err() != nil || errors.Is(err, io.EOF) {
+			if ctx.Err() != nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 				return nil
 			}
-			return err
+			return fmt.Errorf("read the daemon's events: %w", err)
 		}
 		if err := each(line); err != nil {
 			return err
@@ -105,20 +137,31 @@ func (c *Client) send(ctx context.Context, method, path string, body io.Reader) 
 	}
 	resp, err := c.http.Do(req)
 	if err != nil {
-		var op *net.OpError
-		if errors.As(err, &op) && op.Op == "dial" {
-			return nil, &Error{Code: CodeUnreachable, Message: fmt.Sprintf("no lull daemon answers at %s: %v", c.socket, op.Err),
-				Hint: "start one with: lull run"}
-		}
-		return nil, err
+		return nil, c.transportError(ctx, err)
 	}
-	if resp.StatusCode < 400 {
+	if resp.StatusCode < http.StatusBadRequest {
 		return resp, nil
 	}
 	defer resp.Body.Close()
 	e := &Error{Status: resp.StatusCode}
-	if json.NewDecoder(resp.Body).Decode(e) != nil || e.Message == "" {
+	if json.NewDecoder(io.LimitReader(resp.Body, maxRequest)).Decode(e) != nil || e.Message == "" {
 		e.Code, e.Message = CodeInternal, "the daemon answered "+resp.Status
 	}
 	return nil, e
+}
+
+// transportError tells "no daemon" from "the caller gave up" and from a
+// daemon that hung up.
+func (c *Client) transportError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	e := &Error{Code: CodeUnreachable, Message: fmt.Sprintf("the daemon at %s hung up: %v", c.socket, errors.Unwrap(err)),
+		Hint: "see with lull status whether it still runs; it may be ending"}
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		e.Message = fmt.Sprintf("no lull daemon answers at %s: %v", c.socket, op.Err)
+		e.Hint = "start one with lull run, or name its root with --root DIR"
+	}
+	return e
 }

@@ -8,7 +8,7 @@ import (
 
 // peerOf asks the kernel who connected, LOCAL_PEERCRED of unix(4).
 func peerOf(c net.Conn) Peer {
-	uc, ok := c.(*net.UnixConn)
+	uc, ok := unixConn(c)
 	if !ok {
 		return Peer{}
 	}

@@ -8,7 +8,7 @@ import (
 
 // peerOf asks the kernel who connected, SO_PEERCRED of unix(7).
 func peerOf(c net.Conn) Peer {
-	uc, ok := c.(*net.UnixConn)
+	uc, ok := unixConn(c)
 	if !ok {
 		return Peer{}
 	}

@@ -9,58 +9,58 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"slices"
 	"time"
 )
 
+// Bounds of what one request may take. A package has trust's own, lower ones.
 const (
-	maxTar     = 4 << 30 // a package; trust has its own, lower bounds
-	maxRequest = 64 << 10
+	maxTar      = 4 << 30
+	maxRequest  = 64 << 10
+	headTime    = 5 * time.Second  // for the request's header
+	requestTime = 30 * time.Second // for a request and its answer
+	tarTime     = 15 * time.Minute // for a package: streamed, hashed and stored
+	writeTime   = 10 * time.Second // for one event: a reader that stopped reading is dropped
+	graceTime   = 2 * time.Second  // for open requests when the daemon ends
 )
 
 // Options of NewServer.
-type Options struct{ Logger *slog.Logger }
+type Options struct {
+	Logger *slog.Logger // nil: discard
+	// ActiveSession reports whether the user is the one at the machine's own
+	// keyboard, who may also hold, unhold and approve. nil asks logind's
+	// files in /run/systemd.
+	ActiveSession func(uid int) bool
+}
 
 // Server answers requests on a socket.
 type Server struct {
 	backend Backend
 	log     *slog.Logger
+	rights  rights
 }
 
 // NewServer returns a server in front of b.
 func NewServer(b Backend, o Options) *Server {
-	s := &Server{b, o.Logger}
+	s := &Server{backend: b, log: o.Logger, rights: rights{activeSession: o.ActiveSession}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	if s.rights.activeSession == nil {
+		s.rights.activeSession = func(uid int) bool { return activeSession("/run/systemd", uid) }
+	}
 	return s
-}
-
-// Listen makes the socket, replacing one that a dead daemon left: the caller
-// holds the daemon's lock, so nobody else listens there. Everybody may
-// connect; what they may do depends on who they are.
-func Listen(path string) (net.Listener, error) {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("remove the old control socket: %w", err)
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("listen on the control socket: %w", err)
-	}
-	if err := os.Chmod(path, 0o666); err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return l, nil
 }
 
 // peerKey is where a connection's peer is in a request's context.
 type peerKey struct{}
 
-// Serve answers until ctx ends, then lets requests finish for two seconds.
+func peer(r *http.Request) Peer { p, _ := r.Context().Value(peerKey{}).(Peer); return p }
+
+// Serve answers on l until ctx ends, then lets open requests finish for two
+// seconds. It closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	srv := &http.Server{
-		Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10,
+		Handler: s.handler(), ReadHeaderTimeout: headTime, IdleTimeout: requestTime, MaxHeaderBytes: 16 << 10,
 		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
@@ -68,13 +68,13 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		},
 	}
 	done := make(chan error, 1)
-	go func() { done <- srv.Serve(l) }()
+	go func() { done <- srv.Serve(newFairListener(l)) }()
 	select {
 	case err := <-done:
-		return err
+		return fmt.Errorf("serve the control socket: %w", err)
 	case <-ctx.Done():
 	}
-	grace, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceTime)
 	defer cancel()
 	if srv.Shutdown(grace) != nil {
 		srv.Close()
@@ -85,64 +85,61 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
+// route is one kind of request: who may make it, how long it may take and
+// what answers it.
+type route struct {
+	pattern string
+	allowed func(*http.Request) *Error // nil: refuse nobody
+	time    time.Duration
+	answer  func(*http.Request) (any, error)
+}
+
+func (s *Server) routes() []route {
+	return []route{
+		{"GET /v1/status", nil, requestTime, s.status},
+		{"GET /v1/policy", nil, requestTime, s.policy},
+		{"GET /v1/updaters", nil, requestTime, s.updaters},
+		{"GET /v1/updaters/{id}", nil, requestTime, s.updater},
+		{"GET /v1/why", nil, requestTime, s.why},
+		{"GET /v1/facts", nil, requestTime, s.facts},
+		{"GET /v1/history", s.rights.administer, requestTime, s.history},
+		{"POST /v1/updaters", s.rights.administer, tarTime, s.register},
+		{"DELETE /v1/updaters/{id}", s.rights.administer, tarTime, s.unregister},
+		{"POST /v1/updaters/{id}/{verb}", s.rights.ask, requestTime, s.verb},
+	}
+}
+
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("GET /v1/status", s.answer(func(r *http.Request) (any, error) { return s.backend.Status(r.Context()) }))
-	mux.Handle("GET /v1/facts", s.answer(func(r *http.Request) (any, error) { return s.backend.Facts(r.Context()) }))
-	mux.Handle("GET /v1/why", s.answer(func(r *http.Request) (any, error) {
-		return s.backend.Why(r.Context(), r.FormValue("updater"), r.FormValue("update"))
-	}))
+	for _, r := range s.routes() {
+		mux.Handle(r.pattern, s.serve(r))
+	}
 	mux.HandleFunc("GET /v1/events", s.events)
-	mux.Handle("POST /v1/updaters", s.change(func(r *http.Request) (any, error) {
-		return s.backend.Register(r.Context(), http.MaxBytesReader(nil, r.Body, maxTar))
-	}))
-	mux.Handle("DELETE /v1/updaters/{id}", s.change(func(r *http.Request) (any, error) {
-		return s.backend.Unregister(r.Context(), r.PathValue("id"))
-	}))
-	mux.Handle("POST /v1/updaters/{id}/{verb}", s.change(s.verb))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.fail(w, &Error{Code: CodeUsage, Message: "no such request: " + r.Method + " " + r.URL.Path, Status: http.StatusNotFound})
+		s.fail(w, r, &Error{Code: CodeUsage, Message: "no such request: " + r.Method + " " + r.URL.Path,
+			Hint: "the client and the daemon may be of different versions: compare lull version with lull status", Status: http.StatusNotFound})
 	})
 	return mux
 }
 
-func (s *Server) verb(r *http.Request) (any, error) {
-	verb := r.PathValue("verb")
-	if !slices.Contains(Verbs, verb) {
-		return nil, &Error{Code: CodeUsage, Message: fmt.Sprintf("no such verb: %q", verb), Status: http.StatusNotFound}
-	}
-	var req Request
-	dec := json.NewDecoder(io.LimitReader(r.Body, maxRequest))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&req); err != nil && !errors.Is(err, io.EOF) {
-		return nil, &Error{Code: CodeUsage, Message: "request body: " + err.Error()}
-	}
-	req.By = peer(r).String()
-	return s.backend.Do(r.Context(), verb, r.PathValue("id"), req)
-}
-
-func peer(r *http.Request) Peer { p, _ := r.Context().Value(peerKey{}).(Peer); return p }
-
-// change is answer for requests that add or take away: only for those who may
-// administer lull.
-func (s *Server) change(f func(*http.Request) (any, error)) http.Handler {
-	inner := s.answer(f)
+// serve turns a route into a handler.
+func (s *Server) serve(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if p := peer(r); !p.mayAdminister() {
-			s.log.Warn("refused a request", "peer", p.String(), "path", r.URL.Path)
-			s.fail(w, &Error{Code: CodeForbidden, Message: "only root and the members of group lull may do this",
-				Hint: "use sudo, or ask an administrator to add you to group lull", Status: http.StatusForbidden})
-			return
+		if rt.allowed != nil {
+			if err := rt.allowed(r); err != nil {
+				s.fail(w, r, err)
+				return
+			}
 		}
-		inner.ServeHTTP(w, r)
-	})
-}
-
-func (s *Server) answer(f func(*http.Request) (any, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v, err := f(r)
+		end := time.Now().Add(rt.time)
+		conn := http.NewResponseController(w)
+		conn.SetReadDeadline(end)
+		conn.SetWriteDeadline(end)
+		ctx, cancel := context.WithDeadline(r.Context(), end)
+		defer cancel()
+		v, err := rt.answer(r.WithContext(ctx))
 		if err != nil {
-			s.fail(w, err)
+			s.fail(w, r, err)
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
@@ -152,34 +149,59 @@ func (s *Server) answer(f func(*http.Request) (any, error)) http.Handler {
 	})
 }
 
-func (s *Server) fail(w http.ResponseWriter, err error) {
+// fail answers with an Error. What is not one already is the daemon's own
+// failure, and goes to the log too.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	var e *Error
-	if !errors.As(err, &e) {
-		s.log.Error("request failed", "err", err)
-		e = &Error{Code: CodeInternal, Message: err.Error(), Status: http.StatusInternalServerError}
+	switch {
+	case errors.As(err, &e):
+	case errors.Is(err, context.DeadlineExceeded):
+		e = &Error{Code: CodeUnavailable, Message: "the daemon did not answer in time", Hint: "try again, then look at its log"}
+	default:
+		e = &Error{Code: CodeInternal, Message: err.Error()}
 	}
-	status := e.Status
-	if status == 0 {
-		status = http.StatusBadRequest
+	if e.Code == CodeInternal || e.Code == CodeForbidden {
+		s.log.Warn("request refused", "method", r.Method, "path", r.URL.Path, "peer", peer(r).String(), "code", e.Code, "err", err)
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
+	w.WriteHeader(e.status())
 	json.NewEncoder(w).Encode(e)
 }
 
 // events streams journal records, one a line, until the reader goes away.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
-	if !peer(r).mayAdminister() {
-		s.fail(w, &Error{Code: CodeForbidden, Message: "only root and the members of group lull may watch the journal", Status: http.StatusForbidden})
+	if err := s.rights.administer(r); err != nil {
+		s.fail(w, r, err)
 		return
 	}
+	conn := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	flush := http.NewResponseController(w)
-	flush.Flush()
-	s.backend.Events(r.Context(), func(line json.RawMessage) error {
-		if _, err := w.Write(append(line, '\n')); err != nil {
+	conn.Flush()
+	err := s.backend.Events(r.Context(), func(line json.RawMessage) error {
+		conn.SetWriteDeadline(time.Now().Add(writeTime))
+		if _, err := w.Write(append(line[:len(line):len(line)], '\n')); err != nil {
 			return err
 		}
-		return flush.Flush()
+		return conn.Flush()
 	})
+	if err != nil && r.Context().Err() == nil {
+		s.log.Debug("event stream ended", "peer", peer(r).String(), "err", err)
+	}
+}
+
+// parse reads a small JSON body strictly; an empty one is the zero value.
+func parse(r *http.Request, into any) error {
+	dec := json.NewDecoder(http.MaxBytesReader(nil, r.Body, maxRequest))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(into)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err != nil {
+		return &Error{Code: CodeUsage, Message: "request body: " + err.Error()}
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return &Error{Code: CodeUsage, Message: "request body: something follows the JSON document"}
+	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 )
@@ -101,8 +102,26 @@ func (j *Journal) Checkpoint() error {
 	return j.checkpoint()
 }
 
+// Idle tells the journal that nothing is happening: a good moment to sign the
+// head. What is new is signed once it is older than a minute, so that a busy
+// evening does not end in as many checkpoints as it had pauses. It costs a
+// comparison when there is nothing to sign.
+func (j *Journal) Idle() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.file == nil || j.since == 0 || j.opt.Now().Sub(j.signedAt) < idleGap {
+		return
+	}
+	if err := j.checkpoint(); err != nil {
+		j.log.Error("could not write a checkpoint", "err", err)
+	}
+}
+
+// idleGap is the least time between two checkpoints that Idle asks for.
+const idleGap = time.Minute
+
 func (j *Journal) checkpoint() error {
-	j.since = 0
+	j.since, j.signedAt = 0, j.opt.Now()
 	text := fmt.Sprintf("%s\n%d\n%s\n", noteOrigin, j.head.seq, j.head.hash)
 	signed, err := note.Sign(&note.Note{Text: text}, j.signer.signer)
 	if err != nil {

@@ -56,6 +56,7 @@ type Journal struct {
 	head     head
 	last     Record
 	since    int // records since the last checkpoint
+	signedAt time.Time
 	salvaged []Record
 	flushes  int
 	signer   *checkpointer
