@@ -1,0 +1,35 @@
+# METADATA
+# title: May this action run now?
+# description: >-
+#   A rule says when a condition is met; requirements say which conditions an
+#   action needs. What is needed and not known to be met is unmet, so a missing
+#   fact, a misspelt key or a rule that fails ends in wait or deny, never in run.
+package eligibility
+
+# METADATA
+# title: The decision
+# description: Verdict, unmet conditions and obligations for the action in the input.
+# entrypoint: true
+decision := {
+	"verdict": verdict,
+	"denied_by": denied_by,
+	"waits_for": waits_for,
+	"device_class": device_class,
+	"obligations": obligations,
+}
+
+denied_by := needed(data.requirements.deny_unless) - met
+
+waits_for := needed(data.requirements.wait_unless) - met
+
+default verdict := "wait"
+
+verdict := "deny" if {
+	count(denied_by) > 0
+} else := "run" if {
+	count(denied_by) == 0
+	count(waits_for) == 0
+}
+
+# Only an explicit false drops a condition: a value that is wrong is needed.
+needed(table) := {c | some c, on in table.any; on != false} | {c | some c, on in table[input.action.kind]; on != false}

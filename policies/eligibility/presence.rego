@@ -1,0 +1,48 @@
+package eligibility
+
+# METADATA
+# title: The user is away
+# description: >-
+#   Nobody used the machine for as long as this kind of action needs on this
+#   class of machine; less where all sessions are locked or a deadline is near.
+# custom: {clears_by: time, remedy: "Leave the machine alone for a while, or: lull approve UPDATER"}
+met contains "user_away" if input.facts.presence.idle_seconds >= idle_needed
+
+met contains "user_away" if idle_needed == 0
+
+met contains "user_away" if {
+	input.action.kind in {"scan", "download", "install", "uninstall", "prereboot", "complete"}
+	input.facts.presence.locked == true
+	input.facts.presence.idle_seconds >= data.thresholds.idle_when_locked_seconds
+}
+
+met contains "user_away" if {
+	deadline_near
+	input.facts.presence.idle_seconds >= idle_least
+	input.facts.presence.idle_seconds >= idle_relaxed
+}
+
+met contains "user_away" if waived
+
+# METADATA
+# title: Nobody is in a call, a film, a presentation or a game
+# description: >-
+#   Without a key being touched somebody may still look or listen. What nobody
+#   has touched for busy_forgotten_seconds counts as forgotten.
+# custom: {clears_by: event, remedy: "End the call, film, presentation or game, or: lull approve UPDATER"}
+met contains "not_busy" if input.facts.presence.busy == []
+
+met contains "not_busy" if {
+	input.facts.presence.busy_seconds >= data.thresholds.busy_forgotten_seconds
+	input.facts.presence.idle_seconds >= data.thresholds.busy_forgotten_seconds
+}
+
+met contains "not_busy" if waived
+
+# METADATA
+# title: Nobody is logged in from elsewhere
+# description: A restart would cut off remote sessions.
+# custom: {clears_by: event, remedy: "End the remote sessions."}
+met contains "no_remote_sessions" if input.facts.presence.remote_sessions == 0
+
+idle_needed := data.thresholds.idle_seconds[input.action.kind][device_class]
