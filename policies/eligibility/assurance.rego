@@ -29,6 +29,12 @@ met contains "root_fresh" if not_yet_asked
 
 met contains "root_fresh" if input.trust.root.age_seconds <= data.thresholds.root_age_seconds
 
+# A plain key needs no root.
+met contains "root_fresh" if {
+	vouched
+	input.trust.signature.method == "key"
+}
+
 # METADATA
 # title: The vendor's audit is fresh
 # description: The audit named in the vendor file is not older than audit_age_seconds.
@@ -43,7 +49,7 @@ met contains "audit_fresh" if input.trust.vendor.audit_age_seconds <= data.thres
 # custom: {clears_by: vendor, remedy: "Ask the vendor for signed update documents."}
 met contains "artifacts_stated" if not_yet_asked
 
-met contains "artifacts_stated" if input.trust.artifacts.binding == "statement"
+met contains "artifacts_stated" if input.trust.artifacts.binding in {"statement", "none"}
 
 # METADATA
 # title: The machine can confine it fully

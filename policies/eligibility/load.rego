@@ -30,7 +30,7 @@ met contains "cpu_calm" if waived
 # title: The machine is not too hot
 # description: No processor was slowed down by heat lately.
 # custom: {clears_by: time, remedy: "Let the machine cool down."}
-met contains "cool" if input.facts.thermal.throttled == false
+met contains "not_hot" if input.facts.thermal.throttled == false
 
 # The machine has no such sensor.
-met contains "cool" if input.meta["thermal.throttled"].state == "not_applicable"
+met contains "not_hot" if input.meta["thermal.throttled"].state == "not_applicable"

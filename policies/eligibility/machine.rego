@@ -42,6 +42,6 @@ device_class := "standard" if {
 	solid_disk
 } else := "constrained"
 
-many_cores if input.facts.cpu.cores > data.thresholds.few_cores
+many_cores if input.facts.cpu.cores > data.thresholds.few_cores_count
 
 solid_disk if input.facts.storage.rotational == false

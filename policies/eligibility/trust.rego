@@ -17,9 +17,9 @@ met contains "trusted" if input.trust.error_code == "clock_implausible"
 # title: Trust could be judged
 # description: Expiry and validity need a believable clock; until there is one, nothing starts.
 # custom: {clears_by: time, remedy: "Set the clock, or let it be synchronised."}
-met contains "trust_settled" if not_yet_asked
+met contains "clock_plausible" if not_yet_asked
 
-met contains "trust_settled" if vouched
+met contains "clock_plausible" if vouched
 
 # METADATA
 # title: It updates applications only
