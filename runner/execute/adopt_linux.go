@@ -88,5 +88,6 @@ func isVolatile(dir string) bool {
 	if unix.Statfs(dir, &st) != nil {
 		return true
 	}
-	return st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC
+	kind := uint32(st.Type)
+	return kind == unix.TMPFS_MAGIC || kind == unix.RAMFS_MAGIC
 }

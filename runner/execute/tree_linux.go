@@ -175,8 +175,8 @@ func (t *linuxTree) usage(r *Result) {
 	var ru unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_CHILDREN, &ru) == nil {
 		r.CPUSeconds = seconds(ru.Utime) + seconds(ru.Stime)
-		r.BytesRead, r.BytesWritten = ru.Inblock*512, ru.Oublock*512
-		if peak := ru.Maxrss * 1024; peak > t.baseline {
+		r.BytesRead, r.BytesWritten = int64(ru.Inblock)*512, int64(ru.Oublock)*512
+		if peak := int64(ru.Maxrss) * 1024; peak > t.baseline {
 			r.PeakMemoryBytes = peak
 		}
 	}

@@ -1,10 +1,7 @@
-//go:build !linux
+//go:build !linux && !windows && !darwin
 
 package keepawake
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
-func hold(ctx context.Context, why string) (func(), error) { return nil, errors.New("being written") }
+func (k Keeper) hold(context.Context, string) (func(), error) { return nil, ErrNobody }

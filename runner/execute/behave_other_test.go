@@ -1,0 +1,5 @@
+//go:build !linux
+
+package execute
+
+func behaveHere(string, []string) int { return 99 }
