@@ -1,0 +1,239 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/dependencies"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
+)
+
+// entrypoint is the one document that lull asks for.
+const entrypoint = "data.eligibility.decision"
+
+// policyPackage is the package whose set `met` holds the conditions.
+const policyPackage = "data.eligibility"
+
+// parserOptions refuses forbidden built-ins while parsing and keeps METADATA.
+func parserOptions() ast.ParserOptions {
+	return ast.ParserOptions{Capabilities: capabilities(), ProcessAnnotation: true, RegoVersion: ast.RegoV1}
+}
+
+// newCompiler returns a strict compiler. A nil schema checks no input paths.
+func newCompiler(schema any, data *node) *ast.Compiler {
+	c := ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true).WithKeepModules(true).
+		WithUseTypeCheckAnnotations(true).WithDefaultRegoVersion(ast.RegoV1).
+		WithPathConflictsCheck(func(path []string) (bool, error) { return data.has(path), nil })
+	c.SetErrorLimit(50)
+	if schema != nil {
+		set := ast.NewSchemaSet()
+		set.Put(ast.SchemaRootRef, schema)
+		c = c.WithSchemas(set)
+	}
+	return c
+}
+
+func (n *node) has(path []string) bool {
+	for _, p := range path {
+		if n = n.child(p); n == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// parseRules parses every rule file; all errors of all files are reported.
+func parseRules(files map[string]file, diags *diagnostics) map[string]*ast.Module {
+	mods := make(map[string]*ast.Module, len(files))
+	for _, p := range slices.Sorted(maps.Keys(files)) {
+		f := files[p]
+		m, err := ast.ParseModuleWithOpts(f.name(), string(f.content), parserOptions())
+		if err != nil {
+			diags.addAST(f.name(), err)
+			continue
+		}
+		mods[f.name()] = m
+	}
+	return mods
+}
+
+// addAST adds what OPA reports, with the nearest right name as a hint.
+func (ds *diagnostics) addAST(file string, err error) {
+	var list ast.Errors
+	if !errors.As(err, &list) {
+		ds.errorf(position{File: file}, "", "%v", err)
+		return
+	}
+	for _, e := range list {
+		at := position{File: file}
+		if e.Location != nil {
+			at = position{cmpOr(e.Location.File, file), e.Location.Row, e.Location.Col}
+		}
+		msg, hint := describeAST(e)
+		ds.errorf(at, hint, "%s", msg)
+	}
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func describeAST(e *ast.Error) (msg, hint string) {
+	if d, ok := e.Details.(*ast.RefErrInvalidDetail); ok && d.Pos < len(d.Ref) {
+		return describeRef(d)
+	}
+	if name, ok := strings.CutPrefix(e.Message, "undefined function "); ok {
+		if isForbidden(name) {
+			return e.Message, "policies may not use the network, the clock or chance; read input.clock and facts instead"
+		}
+		return e.Message, didYouMean(name, builtinNames(), "")
+	}
+	if e.Details != nil {
+		return e.Message + ": " + strings.Join(e.Details.Lines(), " "), ""
+	}
+	return e.Message, ""
+}
+
+func describeRef(d *ast.RefErrInvalidDetail) (msg, hint string) {
+	wrong, _ := d.Ref[d.Pos].Value.(ast.String)
+	var allowed []string
+	for _, v := range d.OneOf {
+		if s, ok := v.(ast.String); ok {
+			allowed = append(allowed, string(s))
+		}
+	}
+	slices.Sort(allowed)
+	msg = fmt.Sprintf("there is no %s", d.Ref[:d.Pos+1])
+	if len(allowed) == 0 {
+		return msg, ""
+	}
+	return msg, didYouMean(string(wrong), allowed, fmt.Sprintf("%s has: %s", d.Ref[:d.Pos], strings.Join(allowed, ", ")))
+}
+
+func builtinNames() []string {
+	names := make([]string, 0, len(capabilities().Builtins))
+	for _, b := range capabilities().Builtins {
+		names = append(names, b.Name)
+	}
+	return names
+}
+
+// A program is a compiled tree, ready to be queried.
+type program struct {
+	compiler *ast.Compiler
+	modules  map[string]*ast.Module // as parsed, before the compiler's rewriting
+	store    storage.Store
+	txn      storage.Transaction // read-only, never ends: the store never changes
+	query    ast.Body            // x = data.eligibility.decision
+	reads    []string
+}
+
+// compileTree compiles t; problems go to diags, and then the program is nil.
+func compileTree(ctx context.Context, t *tree, schema any, diags *diagnostics) *program {
+	mods := parseRules(t.rules, diags)
+	if diags.failed() {
+		return nil
+	}
+	p := &program{modules: copyModules(mods), compiler: newCompiler(schema, t.data)}
+	if p.compiler.Compile(mods); p.compiler.Failed() {
+		diags.addAST("", p.compiler.Errors)
+		return nil
+	}
+	if err := p.prepare(ctx, t.data); err != nil {
+		diags.errorf(position{}, "", "%v", err)
+		return nil
+	}
+	return p
+}
+
+func copyModules(mods map[string]*ast.Module) map[string]*ast.Module {
+	out := make(map[string]*ast.Module, len(mods))
+	for k, m := range mods {
+		out[k] = m.Copy()
+	}
+	return out
+}
+
+func (p *program) prepare(ctx context.Context, data *node) error {
+	var err error
+	p.store = inmem.NewFromObjectWithOpts(jsonObject(data), inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
+	if p.txn, err = p.store.NewTransaction(ctx); err != nil {
+		return err
+	}
+	if p.query, err = p.compileQuery("x = " + entrypoint); err != nil {
+		return err
+	}
+	p.reads, err = p.readSet(entrypoint)
+	return err
+}
+
+func jsonObject(n *node) map[string]any {
+	m, _ := n.value().(map[string]any)
+	return m
+}
+
+func (p *program) compileQuery(text string) (ast.Body, error) {
+	body, err := ast.ParseBodyWithOpts(text, parserOptions())
+	if err != nil {
+		return nil, err
+	}
+	return p.compiler.QueryCompiler().Compile(body)
+}
+
+// readSet returns the paths below input that text can read, directly or
+// through rules. A path that is computed counts as the whole subtree above it.
+func (p *program) readSet(text string) ([]string, error) {
+	body, err := ast.ParseBody(text)
+	if err != nil {
+		return nil, err
+	}
+	refs, err := dependencies.Base(p.compiler, body)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, r := range refs {
+		if path, ok := inputPath(r); ok {
+			out = append(out, path)
+		}
+	}
+	slices.Sort(out)
+	return minimalPaths(slices.Compact(out)), nil
+}
+
+// inputPath returns the constant part of a reference below input, dotted.
+func inputPath(r ast.Ref) (string, bool) {
+	if len(r) == 0 || !r[0].Equal(ast.InputRootDocument) {
+		return "", false
+	}
+	var parts []string
+	for _, t := range r[1:] {
+		s, ok := t.Value.(ast.String)
+		if !ok {
+			break
+		}
+		parts = append(parts, string(s))
+	}
+	return strings.Join(parts, "."), true
+}
+
+// minimalPaths drops what a shorter path already covers.
+func minimalPaths(sorted []string) []string {
+	var out []string
+	for _, p := range sorted {
+		covered := slices.ContainsFunc(out, func(o string) bool { return o == "" || strings.HasPrefix(p, o+".") })
+		if !covered {
+			out = append(out, p)
+		}
+	}
+	return out
+}

@@ -1,0 +1,65 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/metrics"
+	"github.com/open-policy-agent/opa/v1/topdown"
+)
+
+// Decide asks the policies in force about one action. It never fails: an input
+// that breaks its schema, a policy that fails, takes longer than the deadline or
+// answers oddly gives a wait for policy_error or policy_timeout, and Error says
+// why.
+func (e *Engine) Decide(ctx context.Context, in *Input) Decision {
+	g := e.gen.Load()
+	return g.decide(ctx, in, e.opt.Deadline)
+}
+
+func (g *Generation) decide(ctx context.Context, in *Input, deadline time.Duration) (d Decision) {
+	defer func() {
+		if r := recover(); r != nil {
+			d = failure(PolicyError, fmt.Sprintf("the evaluator panicked: %v", r))
+		}
+		d.PolicyDigest = g.digest
+	}()
+	t, err := g.prog.eval(ctx, g.prog.query, in, deadline)
+	switch {
+	case topdown.IsCancel(err):
+		return failure(PolicyTimeout, fmt.Sprintf("the policies did not answer within %v; the last good ones go on after lull policy check finds the rule", deadline))
+	case err != nil:
+		return failure(PolicyError, err.Error())
+	case t == nil:
+		return failure(PolicyError, "the policies give no decision: "+entrypoint+" is undefined")
+	}
+	if d, err = parseDecision(t); err != nil {
+		return failure(PolicyError, err.Error())
+	}
+	return d
+}
+
+// answer is the variable of every compiled query.
+var answer = ast.Var("x")
+
+// eval runs a compiled query that binds x, and returns x; nil is undefined.
+func (p *program) eval(ctx context.Context, query ast.Body, in *Input, deadline time.Duration) (*ast.Term, error) {
+	cancel := topdown.NewCancel()
+	timer := time.AfterFunc(deadline, cancel.Cancel)
+	defer timer.Stop()
+	if ctx.Done() != nil {
+		defer context.AfterFunc(ctx, cancel.Cancel)()
+	}
+	q := topdown.NewQuery(query).WithCompiler(p.compiler).WithStore(p.store).WithTransaction(p.txn).
+		WithInput(in.term()).WithCancel(cancel).WithMetrics(noMetrics).WithIndexing(true).WithEarlyExit(true)
+	var out *ast.Term
+	err := q.Iter(ctx, func(r topdown.QueryResult) error {
+		out = r[answer]
+		return nil
+	})
+	return out, err
+}
+
+var noMetrics = metrics.NoOp()

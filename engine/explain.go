@@ -1,0 +1,286 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// Explanation says why an action does not run and what must change.
+type Explanation struct {
+	Unmet       []Unmet  // every required condition that is not met
+	Changes     []Change // smallest set found that makes the verdict run, checked by deciding again; empty: none found
+	CannotClear []string // conditions for which no change of inputs was found
+}
+
+// Unmet is one required condition that is not met.
+type Unmet struct {
+	Condition
+	Observed []Observation // what the needed comparisons read
+	Needed   []string      // alternatives, each "a >= 1 and b == true"; empty: see Description
+}
+
+// Observation is one input as it is now.
+type Observation struct {
+	Path  string
+	Value string // as JSON; "" when not known
+	Known bool
+	Why   string // why it is not known, from input.meta
+}
+
+// Change is one input and the value that it would have to have.
+type Change struct {
+	Path  string
+	Value string // as JSON
+	Op    string // the comparison that the value just satisfies
+	term  *ast.Term
+}
+
+// String is the change in words of the policy: path, comparison, value.
+func (c Change) String() string { return c.Path + " " + c.Op + " " + c.Value }
+
+// Explain works out why d was not run. It reads the rules themselves: what
+// cannot be reduced to plain comparisons is shown as it stands in the policy.
+func (e *Engine) Explain(ctx context.Context, in *Input, d Decision) Explanation {
+	g := e.gen.Load()
+	var x Explanation
+	cheapest := map[string][]comparison{}
+	for _, name := range slices.Concat(d.DeniedBy, d.WaitsFor) {
+		u, parts := g.explainOne(ctx, name, in)
+		x.Unmet = append(x.Unmet, u)
+		if parts == nil {
+			x.CannotClear = append(x.CannotClear, name)
+			continue
+		}
+		cheapest[name] = parts
+	}
+	if len(x.CannotClear) == 0 {
+		x.Changes = g.smallest(ctx, in, cheapest)
+	}
+	return x
+}
+
+// explainOne returns the condition's explanation and the unmet comparisons of
+// its cheapest alternative, nil when no change of inputs can meet it.
+func (g *Generation) explainOne(ctx context.Context, name string, in *Input) (Unmet, []comparison) {
+	c, _ := g.condition(name)
+	u := Unmet{Condition: c}
+	alts, err := g.alternatives(ctx, name, in)
+	if err != nil {
+		return u, nil
+	}
+	var best []comparison
+	for _, a := range alts {
+		unmet := a.unmetParts(in)
+		u.Needed = append(u.Needed, texts(unmet))
+		for _, c := range unmet {
+			u.observe(c, in)
+		}
+		if !a.opaque && (best == nil || len(unmet) < len(best)) && !contradictory(unmet) {
+			best = unmet
+		}
+	}
+	slices.Sort(u.Needed)
+	u.Needed = slices.Compact(u.Needed)
+	return u, best
+}
+
+func texts(parts []comparison) string {
+	list := make([]string, 0, len(parts))
+	for _, c := range parts {
+		list = append(list, c.text)
+	}
+	return strings.Join(list, " and ")
+}
+
+// contradictory reports whether one path is wanted twice.
+func contradictory(parts []comparison) bool {
+	seen := map[string]bool{}
+	for _, c := range parts {
+		if seen[c.path] {
+			return true
+		}
+		seen[c.path] = true
+	}
+	return false
+}
+
+func (u *Unmet) observe(c comparison, in *Input) {
+	if c.path == "" || slices.ContainsFunc(u.Observed, func(o Observation) bool { return o.Path == c.path }) {
+		return
+	}
+	o := Observation{Path: c.path}
+	if v := in.lookup(c.path); v != nil {
+		o.Value, o.Known = v.String(), true
+	} else if fact, ok := strings.CutPrefix(c.path, "facts."); ok {
+		if meta := in.Meta.term; meta != nil {
+			if obj, ok := meta.Value.(ast.Object); ok {
+				if why := field(obj.Get(ast.StringTerm(fact)), "why"); why != "" {
+					o.Why = why
+				}
+			}
+		}
+	}
+	u.Observed = append(u.Observed, o)
+}
+
+func field(t *ast.Term, key string) string {
+	if t == nil {
+		return ""
+	}
+	obj, ok := t.Value.(ast.Object)
+	if !ok {
+		return ""
+	}
+	if s := obj.Get(ast.StringTerm(key)); s != nil {
+		if v, ok := s.Value.(ast.String); ok {
+			return string(v)
+		}
+	}
+	return ""
+}
+
+// smallest applies the cheapest alternatives together, checks by deciding
+// that the verdict becomes run, and drops every change without which it still
+// does.
+func (g *Generation) smallest(ctx context.Context, in *Input, cheapest map[string][]comparison) []Change {
+	var changes []Change
+	for _, name := range slices.Sorted(maps.Keys(cheapest)) {
+		for _, c := range cheapest[name] {
+			changes = merge(changes, Change{Path: c.path, Op: c.op, Value: c.value.String(), term: satisfying(c)})
+		}
+	}
+	if !g.runsWith(ctx, in, changes) {
+		return nil
+	}
+	for i := 0; i < len(changes); {
+		fewer := slices.Delete(slices.Clone(changes), i, i+1)
+		if g.runsWith(ctx, in, fewer) {
+			changes = fewer
+		} else {
+			i++
+		}
+	}
+	return changes
+}
+
+// merge adds a change; of two for the same path the later comparison wins
+// where it satisfies both, which deciding again will show.
+func merge(list []Change, c Change) []Change {
+	for i := range list {
+		if list[i].Path == c.Path {
+			if stricter(c, list[i]) {
+				list[i] = c
+			}
+			return list
+		}
+	}
+	return append(list, c)
+}
+
+func stricter(a, b Change) bool {
+	switch a.Op {
+	case ">=", ">":
+		return a.term.Value.Compare(b.term.Value) > 0
+	case "<=", "<":
+		return a.term.Value.Compare(b.term.Value) < 0
+	}
+	return true
+}
+
+// satisfying is a value for which the comparison holds.
+func satisfying(c comparison) *ast.Term {
+	step := 0
+	switch c.op {
+	case ">":
+		step = 1
+	case "<":
+		step = -1
+	default:
+		return c.value
+	}
+	n, ok := c.value.Value.(ast.Number)
+	if !ok {
+		return c.value
+	}
+	f, _ := n.Float64()
+	return ast.FloatNumberTerm(f + float64(step))
+}
+
+func (g *Generation) runsWith(ctx context.Context, in *Input, changes []Change) bool {
+	next := in
+	for _, c := range changes {
+		next = next.with(c.Path, c.term)
+		if next == nil {
+			return false
+		}
+	}
+	return g.decide(ctx, next, probeDeadline).Verdict == Run
+}
+
+// with returns a copy of the input in which path has another value; nil when
+// the path cannot be set.
+func (in *Input) with(path string, v *ast.Term) *Input {
+	first, rest, deeper := strings.Cut(path, ".")
+	out := *in
+	for name, dst := range map[string]*Section{
+		"action": &out.Action, "update": &out.Update, "updater": &out.Updater, "trust": &out.Trust, "sandbox": &out.Sandbox,
+		"control": &out.Control, "running": &out.Running, "facts": &out.Facts, "meta": &out.Meta, "clock": &out.Clock,
+	} {
+		if name != first {
+			continue
+		}
+		if !deeper {
+			*dst = Section{v}
+			return &out
+		}
+		t := setIn(dst.term, strings.Split(rest, "."), v)
+		if t == nil {
+			return nil
+		}
+		*dst = Section{t}
+		return &out
+	}
+	return nil
+}
+
+// setIn is a copy of an object term with one member set, objects on the way
+// made where they are absent.
+func setIn(t *ast.Term, keys []string, v *ast.Term) *ast.Term {
+	if len(keys) == 0 {
+		return v
+	}
+	obj := ast.NewObject()
+	if t != nil {
+		old, ok := t.Value.(ast.Object)
+		if !ok {
+			return nil
+		}
+		old.Foreach(func(k, e *ast.Term) { obj.Insert(k, e) })
+	}
+	key := ast.StringTerm(keys[0])
+	child := setIn(obj.Get(key), keys[1:], v)
+	if child == nil {
+		return nil
+	}
+	obj.Insert(key, child)
+	return ast.NewTerm(obj)
+}
+
+// WhatIf returns a copy of the input with the value at a dotted path, such as
+// "facts.power.on_ac", replaced by a JSON value.
+func (in *Input) WhatIf(path, value string) (*Input, error) {
+	term, err := ast.ParseTerm(value)
+	if err != nil || !ast.IsConstant(term.Value) {
+		return nil, fmt.Errorf("%s: %q is not a JSON value; put strings in quotes", path, value)
+	}
+	out := in.with(path, term)
+	if out == nil {
+		return nil, fmt.Errorf("the input has no member %q; paths are like facts.power.on_ac", path)
+	}
+	return out, nil
+}

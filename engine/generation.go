@@ -1,0 +1,141 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// A Generation is one loaded set of policies. It never changes, and is safe for
+// concurrent use.
+type Generation struct {
+	digest       string
+	tree         *tree
+	prog         *program
+	conditions   []Condition
+	thresholds   []Threshold
+	requirements []Requirement
+	warnings     []Diagnostic
+	residuals    residualCache
+}
+
+// Digest identifies the set: the SHA-256, in hex, of the rules and data in force.
+func (g *Generation) Digest() string { return g.digest }
+
+// ReadSet lists the paths below input that a decision can read, such as
+// "facts.power.on_ac". A path stands for everything below it.
+func (g *Generation) ReadSet() []string { return slices.Clone(g.prog.reads) }
+
+// Conditions lists the conditions that rules define, by name.
+func (g *Generation) Conditions() []Condition { return slices.Clone(g.conditions) }
+
+// Thresholds lists the values below data.thresholds, by key.
+func (g *Generation) Thresholds() []Threshold { return slices.Clone(g.thresholds) }
+
+// Requirements lists what is required for which kind, dropped ones included.
+func (g *Generation) Requirements() []Requirement { return slices.Clone(g.requirements) }
+
+// Warnings are the findings of the load that did not keep it out of force.
+func (g *Generation) Warnings() []Diagnostic { return slices.Clone(g.warnings) }
+
+func (g *Generation) condition(name string) (Condition, bool) {
+	i, ok := slices.BinarySearchFunc(g.conditions, name, func(c Condition, n string) int {
+		if c.Name < n {
+			return -1
+		} else if c.Name > n {
+			return 1
+		}
+		return 0
+	})
+	if !ok {
+		return Condition{Name: name, RequiredFor: []string{}}, false
+	}
+	return g.conditions[i], true
+}
+
+// load makes a generation of t. All problems are returned; with an error among
+// them there is no generation.
+func load(ctx context.Context, t *tree, s *schema) (*Generation, diagnostics) {
+	var diags diagnostics
+	g := &Generation{digest: t.digest, tree: t}
+	if g.prog = compileTree(ctx, t, s.raw, &diags); g.prog == nil {
+		return nil, diags
+	}
+	known := conditions(g.prog.modules, &diags)
+	g.requirements = requirements(t.data, known, s.kinds(), &diags)
+	dataReads(g.prog.modules, t.data, "requirements", &diags)
+	g.thresholds = thresholds(t, dataReads(g.prog.modules, t.data, "thresholds", &diags), &diags)
+	g.conditions = attach(known, g.requirements, &diags)
+	if !diags.failed() {
+		g.probe(ctx, s.kinds(), &diags)
+	}
+	if diags.failed() {
+		return nil, diags
+	}
+	g.warnings = diags.only(func(sev string) bool { return sev != SeverityError })
+	return g, nil
+}
+
+// probeDeadline is generous: a probe that takes longer would never decide.
+const probeDeadline = 2 * time.Second
+
+// probe asks for decisions of which nothing is known but the kind. Each must
+// have the shape of a decision, and none may be run.
+func (g *Generation) probe(ctx context.Context, kinds []string, diags *diagnostics) {
+	for _, kind := range append([]string{""}, kinds...) {
+		in := &Input{}
+		if kind != "" {
+			in.Action, _ = NewSection(map[string]any{"kind": kind})
+		}
+		d := g.decide(ctx, in, probeDeadline)
+		switch {
+		case d.Error != "":
+			diags.errorf(position{}, "decision.rego shows the shape", "an input without any fact gets no decision: %s", d.Error)
+			return
+		case d.Verdict == Run:
+			diags.errorf(position{}, "a condition is met although nothing is known; lull policy check finds such rules",
+				"action %q would run although nothing is known about the machine", kind)
+			return
+		}
+	}
+}
+
+// Export writes the effective set into dir, which must be empty or missing, so
+// that `opa eval -d dir -i input.json data.eligibility.decision` decides the same.
+func (g *Generation) Export(dir string) error {
+	if entries, err := os.ReadDir(dir); err == nil && len(entries) > 0 {
+		return errors.New(dir + " is not empty; export into a new directory")
+	}
+	for _, p := range slices.Sorted(maps.Keys(g.tree.rules)) {
+		if err := writeNew(filepath.Join(dir, filepath.FromSlash(p)), g.tree.rules[p].content); err != nil {
+			return err
+		}
+	}
+	for _, k := range g.tree.data.keys() {
+		name, doc := filepath.Join(dir, k, "data.json"), g.tree.data.child(k).value()
+		if !g.tree.data.child(k).isMap() {
+			return fmt.Errorf("data.%s is a single value at the top; move it below a key to export it", k)
+		}
+		content, err := json.MarshalIndent(doc, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := writeNew(name, append(content, '\n')); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeNew(name string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(name, content, 0o644)
+}

@@ -1,0 +1,229 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// Section is one member of the input document, converted once. It never
+// changes; the zero Section is an absent member.
+type Section struct{ term *ast.Term }
+
+// NewSection converts plain values: map[string]any, []any, []string, string,
+// bool, integers, float64, json.Number. A nil anywhere is an error: in Rego
+// null compares with everything.
+func NewSection(v any) (Section, error) {
+	if err := noNull(v, ""); err != nil {
+		return Section{}, err
+	}
+	val, err := ast.InterfaceToValue(v)
+	if err != nil {
+		return Section{}, err
+	}
+	return Section{ast.NewTerm(val)}, nil
+}
+
+func noNull(v any, at string) error {
+	switch v := v.(type) {
+	case nil:
+		return fmt.Errorf("%s is null; leave out what is not known", cmpOr(at, "the value"))
+	case map[string]any:
+		for k, e := range v {
+			if err := noNull(e, join(at, k)); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for i, e := range v {
+			if err := noNull(e, fmt.Sprintf("%s[%d]", at, i)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func join(at, key string) string {
+	if at == "" {
+		return key
+	}
+	return at + "." + key
+}
+
+// Input is the input document of one action, section by section.
+type Input struct {
+	Action, Update, Updater, Trust, Sandbox, Control, Running, Facts, Meta, Clock Section
+}
+
+func (in *Input) members() []struct {
+	key *ast.Term
+	sec Section
+} {
+	type member = struct {
+		key *ast.Term
+		sec Section
+	}
+	return []member{
+		{keyAction, in.Action}, {keyUpdate, in.Update}, {keyUpdater, in.Updater}, {keyTrust, in.Trust}, {keySandbox, in.Sandbox},
+		{keyControl, in.Control}, {keyRunning, in.Running}, {keyFacts, in.Facts}, {keyMeta, in.Meta}, {keyClock, in.Clock},
+	}
+}
+
+var (
+	keyAction, keyUpdate, keyUpdater = ast.StringTerm("action"), ast.StringTerm("update"), ast.StringTerm("updater")
+	keyTrust, keySandbox, keyControl = ast.StringTerm("trust"), ast.StringTerm("sandbox"), ast.StringTerm("control")
+	keyRunning, keyFacts, keyMeta    = ast.StringTerm("running"), ast.StringTerm("facts"), ast.StringTerm("meta")
+	keyClock                         = ast.StringTerm("clock")
+)
+
+// term is the document as OPA wants it: an object of shared terms.
+func (in *Input) term() *ast.Term {
+	pairs := make([][2]*ast.Term, 0, 10)
+	for _, m := range in.members() {
+		if m.sec.term != nil {
+			pairs = append(pairs, [2]*ast.Term{m.key, m.sec.term})
+		}
+	}
+	return ast.NewTerm(ast.NewObject(pairs...))
+}
+
+// JSON is the document as plain JSON, for opa eval -i.
+func (in *Input) JSON() ([]byte, error) {
+	v, err := ast.JSON(in.term().Value)
+	if err != nil {
+		return nil, err
+	}
+	return json.MarshalIndent(v, "", "  ")
+}
+
+// InputError says where an input document breaks its schema.
+type InputError struct{ Problems []string }
+
+// Error lists the problems.
+func (e *InputError) Error() string {
+	return "the input document is refused: " + strings.Join(e.Problems, "; ")
+}
+
+// ParseInput reads an input document strictly: duplicate keys, unknown
+// members, wrong types and missing required members are an *InputError that
+// names each place. A wrong type is as dangerous as a missing fact, because in
+// Rego values of different types compare too.
+func (e *Engine) ParseInput(data []byte) (*Input, error) {
+	if err := checkDuplicates(data); err != nil {
+		return nil, &InputError{[]string{err.Error()}}
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		return nil, &InputError{[]string{"not JSON: " + err.Error()}}
+	}
+	if err := e.schema.validate(doc); err != nil {
+		return nil, &InputError{schemaProblems(err)}
+	}
+	m, ok := doc.(map[string]any)
+	if !ok {
+		return nil, &InputError{[]string{"the document is not an object"}}
+	}
+	return newInput(m)
+}
+
+func newInput(m map[string]any) (*Input, error) {
+	in := &Input{}
+	for name, dst := range map[string]*Section{
+		"action": &in.Action, "update": &in.Update, "updater": &in.Updater, "trust": &in.Trust, "sandbox": &in.Sandbox,
+		"control": &in.Control, "running": &in.Running, "facts": &in.Facts, "meta": &in.Meta, "clock": &in.Clock,
+	} {
+		v, there := m[name]
+		if !there {
+			continue
+		}
+		s, err := NewSection(v)
+		if err != nil {
+			return nil, &InputError{[]string{"input." + name + ": " + err.Error()}}
+		}
+		*dst = s
+	}
+	return in, nil
+}
+
+// schemaProblems flattens a validation error into "place: what is wrong".
+func schemaProblems(err error) []string {
+	var ve *jsonschema.ValidationError
+	if !errors.As(err, &ve) {
+		return []string{err.Error()}
+	}
+	var list []string
+	var walk func(*jsonschema.ValidationError)
+	walk = func(v *jsonschema.ValidationError) {
+		if len(v.Causes) == 0 {
+			msg := v.Error()
+			if i := strings.LastIndex(msg, ": "); i >= 0 {
+				msg = msg[i+2:]
+			}
+			list = append(list, "input."+strings.Join(v.InstanceLocation, ".")+": "+msg)
+		}
+		for _, c := range v.Causes {
+			walk(c)
+		}
+	}
+	walk(ve)
+	slices.Sort(list)
+	return list
+}
+
+// checkDuplicates refuses a document in which one object has a key twice.
+func checkDuplicates(data []byte) error {
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	if err := checkValueKeys(dec, ""); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the JSON document")
+	}
+	return nil
+}
+
+func checkValueKeys(dec *json.Decoder, at string) error {
+	tok, err := dec.Token()
+	if err != nil {
+		return fmt.Errorf("not JSON at byte %d: %w", dec.InputOffset(), err)
+	}
+	switch tok {
+	case json.Delim('{'):
+		seen := map[string]bool{}
+		for dec.More() {
+			k, err := dec.Token()
+			if err != nil {
+				return fmt.Errorf("not JSON at byte %d: %w", dec.InputOffset(), err)
+			}
+			key, _ := k.(string)
+			if seen[key] {
+				return fmt.Errorf("input.%s appears twice", join(at, key))
+			}
+			seen[key] = true
+			if err := checkValueKeys(dec, join(at, key)); err != nil {
+				return err
+			}
+		}
+		_, err = dec.Token()
+	case json.Delim('['):
+		for i := 0; dec.More(); i++ {
+			if err := checkValueKeys(dec, fmt.Sprintf("%s[%d]", at, i)); err != nil {
+				return err
+			}
+		}
+		_, err = dec.Token()
+	}
+	if err != nil {
+		return fmt.Errorf("not JSON at byte %d: %w", dec.InputOffset(), err)
+	}
+	return nil
+}

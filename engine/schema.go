@@ -1,0 +1,72 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// A schema is the JSON Schema of the input in the forms that are needed. The
+// validator is compiled at first use: a daemon that only decides never needs it.
+type schema struct {
+	raw       any // as OPA's compiler takes it; nil: unchecked
+	text      []byte
+	once      sync.Once
+	validator *jsonschema.Schema
+	err       error
+}
+
+func newSchema(text []byte) (*schema, error) {
+	s := &schema{text: text}
+	if len(text) == 0 {
+		return s, nil
+	}
+	if err := json.Unmarshal(text, &s.raw); err != nil {
+		return nil, fmt.Errorf("schema of the input: %w", err)
+	}
+	return s, nil
+}
+
+// kinds are the action kinds that the schema allows; nil when it names none.
+func (s *schema) kinds() []string {
+	v := s.raw
+	for _, k := range []string{"properties", "action", "properties", "kind", "enum"} {
+		m, _ := v.(map[string]any)
+		v = m[k]
+	}
+	list, _ := v.([]any)
+	var out []string
+	for _, k := range list {
+		if str, ok := k.(string); ok {
+			out = append(out, str)
+		}
+	}
+	return out
+}
+
+// validate checks a decoded document; a nil schema accepts everything.
+func (s *schema) validate(doc any) error {
+	if s.raw == nil {
+		return nil
+	}
+	s.once.Do(s.compile)
+	if s.err != nil {
+		return s.err
+	}
+	return s.validator.Validate(doc)
+}
+
+func (s *schema) compile() {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(s.text))
+	if err != nil {
+		s.err = err
+		return
+	}
+	c := jsonschema.NewCompiler()
+	if s.err = c.AddResource("input.json", doc); s.err == nil {
+		s.validator, s.err = c.Compile("input.json")
+	}
+}
