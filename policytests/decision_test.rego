@@ -2,8 +2,8 @@ package eligibility_test
 
 import data.eligibility
 
-decide(in) := d if {
-	d := eligibility.decision with input as in
+decide(document) := d if {
+	d := eligibility.decision with input as document
 		with data.thresholds as thresholds
 		with data.requirements as requirements
 }

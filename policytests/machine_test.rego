@@ -88,8 +88,10 @@ test_packages_free_unmet if not "packages_free" in met({"facts": {"packages": {"
 
 test_packages_free_unknown if not "packages_free" in met_without(["/facts/packages"], unknown("packages.locked"))
 
-class(cores, rotational) := eligibility.device_class with input as {"facts": {"cpu": {"cores": cores}, "storage": {"rotational": rotational}}}
-	with data.thresholds as thresholds
+class(cores, rotational) := c if {
+	facts := {"cpu": {"cores": cores}, "storage": {"rotational": rotational}}
+	c := eligibility.device_class with input as {"facts": facts} with data.thresholds as thresholds
+}
 
 test_device_class if {
 	class(3, false) == "standard"
