@@ -1,0 +1,4 @@
+package main
+
+// generatedFiles are all of them.
+var generatedFiles = []generated{}
