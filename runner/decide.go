@@ -1,0 +1,155 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/lullhq/lull/engine"
+	"github.com/lullhq/lull/facts"
+	"github.com/lullhq/lull/trust"
+)
+
+// fallbackCheck is how long a candidate may wait unseen when its input could
+// not even be assembled, which no event may ever announce the end of.
+const fallbackCheck = time.Minute
+
+// consider takes one candidate as far as it may go now, and returns the next
+// instant at which it is worth another look (zero: only an event helps).
+func (r *Runner) consider(ctx context.Context, c candidate) time.Time {
+	switch c.Action {
+	case stepAdmit:
+		return r.considerAdmit(ctx, c)
+	case actionRestart:
+		r.scheduleRestart(c)
+		return time.Time{}
+	}
+	if w := r.waiting[c.subject]; w != nil && w.refusal != nil {
+		return w.check // trust refused it; only a change of trust or a new package helps
+	}
+	d, snap, next := r.decideOn(ctx, c, trust.Unchecked())
+	if d.Verdict != engine.Run {
+		r.wait(c, d, snap, next, false)
+		return next
+	}
+	r.verify(ctx, c)
+	return time.Time{}
+}
+
+// decideOn asks the policy about c with fresh facts. A document that cannot
+// be assembled is a wait that says so.
+func (r *Runner) decideOn(ctx context.Context, c candidate, trusted map[string]any) (engine.Decision, facts.Snapshot, time.Time) {
+	in, snap, err := r.document(ctx, c, trusted)
+	if err != nil {
+		d := engine.Decision{Verdict: engine.Wait, WaitsFor: []string{"policy_error"}, DeniedBy: []string{}, Error: err.Error()}
+		return d, snap, r.now().Add(fallbackCheck)
+	}
+	d := r.engine.Decide(ctx, in)
+	if d.Verdict == engine.Run {
+		return d, snap, time.Time{}
+	}
+	return d, snap, r.engine.NextCheck(in, d, r.now())
+}
+
+// wait remembers why c does not run, and journals it when that has changed.
+func (r *Runner) wait(c candidate, d engine.Decision, snap facts.Snapshot, next time.Time, final bool) {
+	r.waiting[c.subject] = &waiting{candidate: c, decision: d, check: next, at: r.now()}
+	r.recordDecision(c.subject, d, snap, final)
+}
+
+// recordDecision journals a decision when it differs from the last one
+// journaled for the same action: the log grows with changes, not with looks.
+func (r *Runner) recordDecision(sub subject, d engine.Decision, snap facts.Snapshot, final bool) {
+	print, _ := json.Marshal([]any{d, d.PolicyDigest, d.Error})
+	if r.decided[sub] == string(print) {
+		return
+	}
+	r.decided[sub] = string(print)
+	r.record(kindDecided, decidedBody{
+		subject: sub, Decision: d, Policy: d.PolicyDigest, Facts: snap.Facts(), Final: final, Error: d.Error,
+	})
+}
+
+// verify asks trust, off the loop, whether these bytes may still run, and
+// comes back to the loop for the final decision.
+func (r *Runner) verify(ctx context.Context, c candidate) {
+	r.busy[c.Updater] = "verifying"
+	pkg := r.packages[c.Updater]
+	r.background(func() {
+		v, told, err := r.check(ctx, c, pkg)
+		r.post(func() {
+			delete(r.busy, c.Updater)
+			if r.packages[c.Updater] != pkg {
+				return // replaced meanwhile; the next turn looks at the new one
+			}
+			r.final(ctx, c, pkg, v, told, err)
+		})
+	})
+}
+
+// check loads what the action will read from the store and has trust check
+// all of it again.
+func (r *Runner) check(ctx context.Context, c candidate, pkg *trust.Package) (*trust.Verified, map[string]any, error) {
+	var (
+		doc  *trust.Update
+		arts *trust.Artifacts
+		err  error
+	)
+	if c.up != nil && c.up.Document != "" {
+		if doc, err = r.trust.Update(c.up.Document); err != nil {
+			return nil, failedTrust(err), err
+		}
+	}
+	if c.up != nil && c.up.artifacts != "" {
+		if arts, err = r.trust.Artifacts(c.up.artifacts); err != nil {
+			return nil, failedTrust(err), err
+		}
+	}
+	return r.trust.Check(ctx, pkg, c.Action, doc, arts)
+}
+
+func failedTrust(err error) map[string]any {
+	told := trust.Unchecked()
+	told["checked"], told["verified"], told["error_code"] = true, false, trust.Code(err)
+	return told
+}
+
+// final is the second decision: trust's answer and fresh facts, the last step
+// before the start.
+func (r *Runner) final(ctx context.Context, c candidate, pkg *trust.Package, v *trust.Verified, told map[string]any, err error) {
+	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
+		return
+	}
+	d, snap, next := r.decideOn(ctx, c, told)
+	if err != nil {
+		r.refuse(c, pkg, d, snap, err)
+		return
+	}
+	if d.Verdict != engine.Run {
+		r.wait(c, d, snap, next, true)
+		return
+	}
+	r.start(ctx, c, pkg, v, d, snap)
+}
+
+// refuse notes that trust said no. Go owns this floor: whatever the policy
+// answered, nothing starts.
+func (r *Runner) refuse(c candidate, pkg *trust.Package, d engine.Decision, snap facts.Snapshot, err error) {
+	if d.Verdict == engine.Run {
+		d.Verdict, d.DeniedBy = engine.Deny, []string{"trusted"}
+	}
+	body := refusedBody{subject: c.subject, Stage: "start", Code: trust.Code(err), Error: err.Error(), Package: pkg.Digest}
+	r.waiting[c.subject] = &waiting{candidate: c, decision: d, refusal: &body, check: r.now().Add(refusedCheck), at: r.now()}
+	print := "refused " + body.Code + " " + body.Error
+	if r.decided[c.subject] != print {
+		r.decided[c.subject] = print
+		r.record(kindRefused, body)
+		r.log.Warn("refused to start", "updater", c.Updater, "action", c.Action, "code", body.Code, "err", err)
+	}
+	_ = snap
+}
+
+// refusedCheck bounds how long a refusal stands without a new look: trust can
+// come back by time alone, as a key's validity or a clock set right.
+const refusedCheck = time.Hour

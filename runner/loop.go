@@ -1,0 +1,101 @@
+package runner
+
+import (
+	"context"
+	"time"
+)
+
+// do runs f on the loop and waits for it. It reports false when the loop has
+// ended and f did not run.
+func (r *Runner) do(f func()) bool {
+	done := make(chan struct{})
+	select {
+	case r.inbox <- func() { f(); close(done) }:
+	case <-r.stopped:
+		return false
+	}
+	select {
+	case <-done:
+		return true
+	case <-r.stopped:
+		return false
+	}
+}
+
+// post sends f to the loop without waiting for it to run. It drops f when the
+// loop has ended: what f would have recorded, the next start finds out.
+func (r *Runner) post(f func()) {
+	select {
+	case r.inbox <- f:
+	case <-r.stopped:
+	}
+}
+
+// loop owns all state until ctx ends. It sleeps until an event, or until the
+// one instant at which time alone can change something; there is no ticker.
+func (r *Runner) loop(ctx context.Context) {
+	defer close(r.stopped)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case f := <-r.inbox:
+			f()
+			r.drain()
+		case <-timer.C:
+		}
+		next := r.turn(ctx)
+		timer.Stop()
+		if !next.IsZero() {
+			timer.Reset(max(0, next.Sub(r.now())) + time.Millisecond)
+		}
+	}
+}
+
+// drain handles what else has arrived, so that a burst of events costs one
+// turn of deciding.
+func (r *Runner) drain() {
+	for range cap(r.inbox) {
+		select {
+		case f := <-r.inbox:
+			f()
+		default:
+			return
+		}
+	}
+}
+
+// turn looks at everything once: what is running, what waits. It returns the
+// next instant at which it must look again without an event.
+func (r *Runner) turn(ctx context.Context) time.Time {
+	next := r.tend(ctx)
+	list, due := r.state.candidates(r.now(), r.manifestOf)
+	next = earlier(next, due)
+	live := map[subject]bool{}
+	for _, c := range list {
+		if r.busy[c.Updater] != "" || r.active.has(c.Updater) {
+			continue
+		}
+		live[c.subject] = true
+		next = earlier(next, r.consider(ctx, c))
+	}
+	for sub := range r.waiting {
+		if !live[sub] {
+			delete(r.waiting, sub)
+		}
+	}
+	r.journal.Idle()
+	return next
+}
+
+// background runs f on a goroutine that close waits for, for work that reads
+// or hashes files and must not hold up the loop.
+func (r *Runner) background(f func()) {
+	r.work.Add(1)
+	go func() {
+		defer r.work.Done()
+		f()
+	}()
+}

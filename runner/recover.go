@@ -1,0 +1,122 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/lullhq/lull/facts"
+	"github.com/lullhq/lull/runner/execute"
+)
+
+// recover makes the world match the journal after a start: packages are
+// loaded from the store, and each action that was started and has no end is
+// adopted, finished from what its supervisor left, or called interrupted.
+func (r *Runner) recover(ctx context.Context) error {
+	for _, u := range r.state.sorted() {
+		r.loadPackage(u)
+	}
+	for _, b := range r.openInOrder() {
+		if err := r.settle(b); err != nil {
+			return err
+		}
+	}
+	r.distrustDamage()
+	r.resumeRestarted()
+	r.syncDropins(ctx)
+	return nil
+}
+
+// loadPackage fetches a registered package from the store. One that cannot be
+// loaded stays registered, runs nothing, and status says why.
+func (r *Runner) loadPackage(u *updater) {
+	pkg, err := r.trust.Package(u.Digest)
+	if err == nil {
+		err = r.trust.Commit(pkg) // a crash may have come between the record and the floor
+	}
+	if err != nil {
+		r.log.Error("a registered updater cannot be loaded; register it again", "updater", u.Updater, "err", err)
+		r.broken[u.Updater] = err.Error()
+		return
+	}
+	r.packages[u.Updater] = pkg
+}
+
+func (r *Runner) openInOrder() []startedBody {
+	var list []startedBody
+	for _, u := range r.state.sorted() {
+		for _, b := range r.state.open {
+			if b.Updater == u.Updater {
+				list = append(list, b)
+			}
+		}
+	}
+	return list
+}
+
+// settle finds out what became of one attempt. Whatever cannot be repeated
+// safely and may have run is left to a person.
+func (r *Runner) settle(b startedBody) error {
+	proc, res, what, err := r.exec.Adopt(b.ID)
+	if err != nil {
+		r.log.Warn("could not adopt", "updater", b.Updater, "action", b.Action, "err", err)
+	}
+	a := &action{startedBody: b, proc: proc, began: r.now(), obligations: b.Decision.Obligations}
+	switch what {
+	case execute.Running:
+		a.snap = r.facts.Snapshot(context.Background(), r.demand(), facts.Target{})
+		r.follow(a)
+		return nil
+	case execute.Ended:
+		if b.Action == actionScan { // its staging directory may be half written: scan again
+			return r.interrupt(b, false, "lull was stopped before it had read the result")
+		}
+		r.finish(a, *res)
+		return nil
+	case execute.NeverBegan:
+		return r.interrupt(b, false, "lull was stopped before the program was started")
+	}
+	return r.interrupt(b, true, "lull or the machine was stopped while it was running")
+}
+
+func (r *Runner) interrupt(b startedBody, began bool, why string) error {
+	body := interruptedBody{subject: b.subject, ID: b.ID, Began: began, Why: why}
+	if began && b.Idempotent {
+		body.RetryAt = r.now().Add(interruptedPause).Format(time.RFC3339Nano)
+	}
+	if _, err := r.record(kindInterrupted, body); err != nil {
+		return err
+	}
+	if began && !b.Idempotent {
+		_, err := r.record(kindNeedsAttention, attentionBody{subject: b.subject, Why: fmt.Sprintf(
+			"%s; it may have run in part and is not declared idempotent: check the program, then lull retry %s", why, b.Updater)})
+		if err != nil {
+			return err
+		}
+	}
+	r.exec.Forget(b.ID)
+	return nil
+}
+
+// interruptedPause keeps a machine that crashes on an action from crashing
+// again at once.
+const interruptedPause = time.Minute
+
+// distrustDamage deals with records that lay behind damage in the journal and
+// are therefore not part of the state: a non-idempotent action that they show
+// as started may have run, so a person has to look.
+func (r *Runner) distrustDamage() {
+	for _, rec := range r.journal.Salvaged() {
+		if rec.Kind != kindStarted {
+			continue
+		}
+		var b startedBody
+		if decodeBody(rec, &b) != nil || b.Idempotent {
+			continue
+		}
+		if _, up, _, ok := r.state.get(b.subject); ok && up != nil && up.phase == phasePending {
+			r.record(kindNeedsAttention, attentionBody{subject: b.subject, Why: fmt.Sprintf(
+				"the journal was damaged and shows behind the damage that this was started; check the program, then lull retry %s", b.Updater)})
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+
+	"github.com/lullhq/lull/engine"
+	"github.com/lullhq/lull/facts"
+	"github.com/lullhq/lull/runner/journal"
+	"github.com/lullhq/lull/runner/watch"
+	"github.com/lullhq/lull/trust"
+)
+
+// watchers are the goroutines that turn outside events into functions for the
+// loop: changed directories and changed facts.
+type watchers struct {
+	list   []*watch.Watcher
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+}
+
+func (w *watchers) close() {
+	w.cancel()
+	for _, one := range w.list {
+		one.Close()
+	}
+	w.wg.Wait()
+}
+
+// watch starts watching policies, vendors with roots, drop-in updaters, and
+// facts. Each directory may be missing; it is seen when it appears.
+func (r *Runner) watch(ctx context.Context) (*watchers, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	w := &watchers{cancel: cancel}
+	for _, one := range []struct {
+		dirs   []string
+		reload func(context.Context)
+	}{
+		{r.paths.PolicyDirs, r.reloadPolicies},
+		{append(append([]string{}, r.paths.VendorDirs...), r.paths.RootDirs...), r.reloadVendors},
+		{r.paths.UpdaterDirs, r.reloadDropins},
+	} {
+		dw, err := watch.New(watch.Options{Dirs: one.dirs, Logger: r.log})
+		if err != nil {
+			w.close()
+			return nil, err
+		}
+		w.list = append(w.list, dw)
+		w.wg.Go(func() {
+			for range dw.C() {
+				one.reload(ctx)
+			}
+		})
+	}
+	w.wg.Go(func() { r.watchFacts(ctx) })
+	return w, nil
+}
+
+// watchFacts follows the facts that the policies in force read, and follows
+// the new ones when a reload has changed what they read.
+func (r *Runner) watchFacts(ctx context.Context) {
+	for ctx.Err() == nil {
+		sub, cancel := context.WithCancel(ctx)
+		r.mu.Lock()
+		r.rewatch = cancel
+		r.mu.Unlock()
+		r.reflex(ctx, r.facts.Watch(sub, r.demand()))
+		cancel()
+	}
+}
+
+// reloadPolicies compiles off the loop, then lets the loop see the new set.
+func (r *Runner) reloadPolicies(ctx context.Context) {
+	changed, err := r.engine.Reload(ctx)
+	if !changed && err == nil {
+		return
+	}
+	r.mu.Lock()
+	if changed && r.rewatch != nil {
+		r.rewatch()
+	}
+	r.mu.Unlock()
+	r.post(func() { r.notePolicy(err) })
+}
+
+// notePolicy journals which policies decide, or that an edit was rejected and
+// the last good set goes on deciding.
+func (r *Runner) notePolicy(err error) {
+	var bad *engine.LoadError
+	if errors.As(err, &bad) {
+		body := policyBody{Digest: bad.Digest}
+		for _, d := range bad.Diagnostics {
+			body.Errors = append(body.Errors, d)
+		}
+		r.record(kindPolicyRejected, body)
+		r.log.Error("policies rejected; the last good ones stay in force", "err", err)
+		return
+	}
+	if err != nil {
+		r.log.Error("policies could not be read; the last good ones stay in force", "err", err)
+		return
+	}
+	digest := r.engine.Generation().Digest()
+	if digest != r.state.policy {
+		r.record(kindPolicyLoaded, policyBody{Digest: digest})
+	}
+}
+
+func (r *Runner) reloadVendors(ctx context.Context) {
+	r.post(func() {
+		r.loadVendors()
+		r.forgetRefusals()
+		r.endRevoked(ctx)
+		r.syncDropins(ctx) // a vendor that appeared may vouch for what was refused
+	})
+}
+
+// loadVendors loads and journals the vendors in force. A broken file disables
+// its vendor; the others stay.
+func (r *Runner) loadVendors() {
+	gen := r.trust.Reload()
+	problems := gen.Problems()
+	body := vendorsBody{Digest: gen.Digest()}
+	for _, p := range problems {
+		body.Problems = append(body.Problems, p)
+		r.log.Error("vendor disabled", "vendor", p.Vendor, "file", p.File, "line", p.Line, "problem", p.Message)
+	}
+	if gen.Digest() != r.state.vendors {
+		r.record(kindVendorsLoaded, body)
+	}
+}
+
+// forgetRefusals lets everything that trust refused be looked at again.
+func (r *Runner) forgetRefusals() {
+	for sub, w := range r.waiting {
+		if w.refusal != nil {
+			delete(r.waiting, sub)
+		}
+	}
+	clear(r.dropins)
+}
+
+// endRevoked ends frozen work whose vendor no longer vouches for it; running
+// work that cannot be paused is left to finish, because half an install helps
+// nobody.
+func (r *Runner) endRevoked(ctx context.Context) {
+	for _, a := range r.active.list() {
+		if !a.isFrozen() {
+			continue
+		}
+		u, up, at, ok := r.state.get(a.subject)
+		pkg := r.packages[a.Updater]
+		if !ok || pkg == nil {
+			continue
+		}
+		if _, _, err := r.check(ctx, candidate{subject: a.subject, u: u, up: up, at: at}, pkg); err != nil {
+			r.log.Warn("ending frozen work that is no longer vouched for", "updater", a.Updater, "code", trust.Code(err))
+			r.end(a, "no longer trusted")
+		}
+	}
+}
+
+// demand is the set of facts worth gathering: what the policies in force read
+// and what the reflex needs.
+func (r *Runner) demand() facts.Set {
+	want := facts.Wanted(r.engine.Generation().ReadSet())
+	want[factIdle], want[factAC] = true, true
+	return want
+}
+
+func decodeBody(rec journal.Record, into any) error { return json.Unmarshal(rec.Body, into) }

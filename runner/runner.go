@@ -1,0 +1,251 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/lullhq/lull/engine"
+	"github.com/lullhq/lull/facts"
+	"github.com/lullhq/lull/policies"
+	"github.com/lullhq/lull/runner/config"
+	"github.com/lullhq/lull/runner/control"
+	"github.com/lullhq/lull/runner/execute"
+	"github.com/lullhq/lull/runner/journal"
+	"github.com/lullhq/lull/trust"
+)
+
+// Options configures a Runner.
+type Options struct {
+	Paths   config.Paths     // required: where everything is
+	Config  config.Config    // the zero value is the shipped default
+	Logger  *slog.Logger     // nil: discard
+	Now     func() time.Time // nil: time.Now
+	Version string           // shown in status
+	Ready   func()           // called once the control socket answers
+}
+
+// Runner is the daemon. Its methods other than Run are for the control
+// server; they are safe for concurrent use while Run is running.
+type Runner struct {
+	opt   Options
+	paths config.Paths
+	cfg   config.Config
+	log   *slog.Logger
+	now   func() time.Time
+	since time.Time
+	boot  string // identity of this boot of the machine
+
+	lock    *config.Lock
+	journal *journal.Journal
+	engine  *engine.Engine
+	trust   *trust.Trust
+	facts   *facts.Gatherer
+	exec    *execute.Executor
+	sandbox map[string]any
+
+	inbox   chan func() // what the loop is to do next
+	stopped chan struct{}
+	work    sync.WaitGroup // goroutines that the loop started
+
+	// Owned by the loop.
+	state    *state
+	packages map[string]*trust.Package // by updater id
+	busy     map[string]string         // updater id → what lull itself is doing for it
+	waiting  map[subject]*waiting
+	decided  map[subject]string // fingerprint of the last decided record
+	broken   map[string]string  // registered updaters that the store cannot give back, and why
+	dropins  map[string]string  // drop-in id → fingerprint last taken or refused
+	syncing  bool               // the drop-in directories are being read
+	resync   bool               // and have changed since
+	events   map[chan journal.Record]bool
+
+	// Shared with the reflex and the watchers.
+	active  *actives
+	awake   awake
+	mu      sync.Mutex
+	rewatch context.CancelFunc // makes the fact watch start again with a new demand
+}
+
+// waiting is what is known of a candidate that may not run now.
+type waiting struct {
+	candidate
+	decision engine.Decision
+	refusal  *refusedBody // trust's, when that is why
+	check    time.Time    // next instant at which time alone can change it; zero: none
+	at       time.Time
+}
+
+// New opens every room under o.Paths: it takes the daemon's lock, replays the
+// journal, loads vendors and policies and finds out what became of actions
+// that were under way when the last daemon ended. It starts nothing.
+func New(ctx context.Context, o Options) (r *Runner, err error) {
+	r = &Runner{
+		opt: o, paths: o.Paths, cfg: o.Config, log: o.Logger, now: o.Now,
+		inbox: make(chan func(), 64), stopped: make(chan struct{}),
+		state: newState(), packages: map[string]*trust.Package{}, busy: map[string]string{},
+		waiting: map[subject]*waiting{}, decided: map[subject]string{}, broken: map[string]string{}, dropins: map[string]string{},
+		events: map[chan journal.Record]bool{}, active: newActives(), boot: journal.BootID(),
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	if r.now == nil {
+		r.now = time.Now
+	}
+	r.since = r.now()
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	if err := config.Prepare(r.paths); err != nil {
+		return nil, err
+	}
+	if r.lock, err = config.Acquire(r.paths); err != nil {
+		return nil, err
+	}
+	if err := r.openJournal(); err != nil {
+		return nil, err
+	}
+	if err := r.openRooms(ctx); err != nil {
+		return nil, err
+	}
+	return r, r.recover(ctx)
+}
+
+func (r *Runner) openJournal() (err error) {
+	r.journal, err = journal.Open(journal.Options{Dir: r.paths.State, Now: r.now, Boot: r.boot, Logger: r.log})
+	if err != nil {
+		return err
+	}
+	for rec, err := range r.journal.Records(0) {
+		if err != nil {
+			return err
+		}
+		if err := r.state.apply(rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Runner) openRooms(ctx context.Context) (err error) {
+	unprivileged := os.Geteuid() != 0
+	r.trust, err = trust.Open(trust.Options{
+		VendorDirs: r.paths.VendorDirs, RootDirs: r.paths.RootDirs, StateDir: r.paths.State, BaseDir: r.paths.Base(),
+		Unprivileged: unprivileged, Now: r.now, NotBefore: r.notBefore, Logger: r.log,
+	})
+	if err != nil {
+		return fmt.Errorf("open trust: %w", err)
+	}
+	r.loadVendors()
+	if r.engine, err = OpenEngine(ctx, r.paths, r.log); err != nil {
+		return err
+	}
+	r.notePolicy(nil)
+	r.facts, err = facts.New(facts.Options{LocalDir: r.paths.FactsLocal, Now: r.now, Logger: r.log})
+	if err != nil {
+		return fmt.Errorf("open facts: %w", err)
+	}
+	r.exec, err = execute.New(execute.Options{RunDir: filepath.Join(r.paths.State, "actions"), StateDir: r.paths.State, Logger: r.log, Unprivileged: unprivileged})
+	if err != nil {
+		return fmt.Errorf("open execute: %w", err)
+	}
+	layers, memory := r.exec.Layers()
+	r.sandbox = map[string]any{"layers": layers, "memory": memory}
+	return nil
+}
+
+// OpenEngine returns an engine over the embedded default policies and the
+// administrator's directories of paths. It is what the daemon decides with,
+// and what the command line uses without a daemon.
+func OpenEngine(ctx context.Context, paths config.Paths, log *slog.Logger) (*engine.Engine, error) {
+	return engine.New(ctx, engine.Options{
+		Layers: func() []engine.Layer { return policyLayers(paths.PolicyDirs) },
+		Schema: Schema(), StateDir: paths.State, Logger: log,
+	})
+}
+
+// OfflineEngine is OpenEngine for a command that must leave no trace: nothing
+// is read from or written to the state directory. With dirs given, only the
+// embedded defaults and these directories count.
+func OfflineEngine(ctx context.Context, dirs []string) (*engine.Engine, error) {
+	return engine.New(ctx, engine.Options{
+		Layers: func() []engine.Layer { return policyLayers(dirs) }, Schema: Schema(),
+	})
+}
+
+func policyLayers(dirs []string) []engine.Layer {
+	layers := []engine.Layer{{Name: "embedded", FS: policies.FS}}
+	for _, dir := range dirs {
+		layers = append(layers, engine.Layer{Name: dir, FS: os.DirFS(dir)})
+	}
+	return layers
+}
+
+// PolicyLayers returns the layers in force for paths: the embedded defaults,
+// then each directory, lowest first.
+func PolicyLayers(paths config.Paths) []engine.Layer { return policyLayers(paths.PolicyDirs) }
+
+// notBefore is the earliest instant the clock can truly show: a machine whose
+// clock lost its battery must not make expired trust look fresh.
+func (r *Runner) notBefore() time.Time {
+	if r.journal == nil {
+		return time.Time{}
+	}
+	return r.journal.Last().Time
+}
+
+// clockTrusted reports whether the clock is not earlier than what lull has
+// already seen.
+func (r *Runner) clockTrusted() bool { return !r.now().Before(r.notBefore()) }
+
+// Run serves until ctx ends, then stops gently: running actions that may be
+// repeated are ended, others are left to their supervisors, and the next
+// daemon adopts them.
+func (r *Runner) Run(ctx context.Context) error {
+	defer r.close()
+	listener, err := control.Listen(r.paths.Socket)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	watchers, err := r.watch(ctx)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	server := control.NewServer(&backend{r}, control.Options{Logger: r.log})
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(ctx, listener) }()
+	if r.opt.Ready != nil {
+		r.opt.Ready()
+	}
+	r.loop(ctx)
+	cancel()
+	watchers.close()
+	return <-served
+}
+
+func (r *Runner) close() {
+	r.work.Wait()
+	r.awake.drop()
+	if r.facts != nil {
+		r.facts.Close()
+	}
+	if r.trust != nil {
+		r.trust.Close()
+	}
+	if r.journal != nil {
+		r.journal.Close()
+	}
+	if r.lock != nil {
+		r.lock.Release()
+	}
+}

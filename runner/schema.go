@@ -1,0 +1,69 @@
+package runner
+
+import (
+	"encoding/json"
+	"sync"
+
+	"github.com/lullhq/lull/facts"
+	"github.com/lullhq/lull/trust"
+)
+
+// Schema returns the JSON Schema (draft-07) of the input document, CONTRACTS
+// section 1. It is closed everywhere but in facts.local, the administrator's
+// own facts, and in the predicates of attestations: a misspelt name in a
+// policy is an error, and an input that breaks it is refused.
+func Schema() []byte { return schema() }
+
+var schema = sync.OnceValue(func() []byte {
+	data, err := json.MarshalIndent(inputSchema(), "", "  ")
+	if err != nil {
+		panic(err) // plain data of our own making
+	}
+	return append(data, '\n')
+})
+
+type object = map[string]any
+
+func inputSchema() object {
+	s := closed(object{
+		"action": closed(object{
+			"kind":    enum(actionScan, actionDownload, actionInstall, actionUninstall, actionPrereboot, actionRestart, actionComplete),
+			"updater": text, "update": text, "pausable": boolean, "exclusive": boolean, "requires_network": boolean,
+			"disk_bytes": natural, "estimated_seconds": natural,
+		}, "kind", "updater", "pausable", "exclusive", "requires_network", "disk_bytes", "estimated_seconds"),
+		"update": closed(object{
+			"component": text, "version": text, "security": boolean, "size_bytes": natural, "deadline_in_seconds": integer,
+			"grace_seconds": natural, "waited_seconds": natural, "restart": enum(restartNone, restartApp, restartSession, restartSystem),
+		}, "component", "version", "security", "size_bytes", "grace_seconds", "waited_seconds", "restart"),
+		"updater": closed(object{"id": text, "vendor": text, "priority": natural, "failures": natural}, "id", "vendor", "priority", "failures"),
+		"trust":   trust.FactsSchema(),
+		"sandbox": closed(object{"layers": list(text), "memory": enum("enforced", "weak", "none")}, "layers", "memory"),
+		"control": closed(object{"hold": boolean, "approved": boolean, "approved_metered": boolean, "retry_in_seconds": natural},
+			"hold", "approved", "approved_metered", "retry_in_seconds"),
+		"running": list(closed(object{"updater": text, "kind": text, "exclusive": boolean}, "updater", "kind", "exclusive")),
+		"facts":   facts.Schema(),
+		"meta":    facts.MetaSchema(),
+		"clock": closed(object{
+			"unix_seconds": natural, "weekday": enum("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+			"minute_of_day": object{"type": "integer", "minimum": 0, "maximum": 1439}, "timezone": text, "trusted": boolean,
+		}, "unix_seconds", "weekday", "minute_of_day", "timezone", "trusted"),
+	}, "action", "updater", "trust", "control", "running", "facts", "clock")
+	s["$schema"] = "http://json-schema.org/draft-07/schema#"
+	s["title"] = "lull: the input document of one action"
+	return s
+}
+
+var (
+	text    = object{"type": "string"}
+	boolean = object{"type": "boolean"}
+	integer = object{"type": "integer"}
+	natural = object{"type": "integer", "minimum": 0}
+)
+
+func list(of object) object { return object{"type": "array", "items": of} }
+
+func enum(values ...string) object { return object{"type": "string", "enum": values} }
+
+func closed(members object, required ...string) object {
+	return object{"type": "object", "additionalProperties": false, "properties": members, "required": required}
+}

@@ -1,0 +1,279 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/lullhq/lull/engine"
+	"github.com/lullhq/lull/runner/control"
+	"github.com/lullhq/lull/trust"
+)
+
+// status assembles the whole picture. It runs on the loop.
+func (r *Runner) status() control.Status {
+	s := control.Status{
+		Version: r.opt.Version, PID: os.Getpid(), Since: r.since, Boot: r.boot, Root: r.paths.Base(), Unprivileged: os.Geteuid() != 0,
+		Warnings: r.warnings(), Policy: r.policyStatus(), Updaters: []control.Updater{}, KeepAwake: r.awake.reason(),
+		Journal: control.Journal{Records: r.journal.Last().Seq},
+	}
+	s.Sandbox.Layers, s.Sandbox.Memory = r.exec.Layers()
+	gen := r.trust.Generation()
+	s.Vendors = control.Vendors{Digest: gen.Digest(), Names: []string{}}
+	for _, v := range gen.Vendors() {
+		s.Vendors.Names = append(s.Vendors.Names, v.Name)
+	}
+	for _, p := range gen.Problems() {
+		s.Vendors.Problems = append(s.Vendors.Problems, p.String())
+	}
+	var next time.Time
+	for _, u := range r.state.sorted() {
+		one := r.updaterStatus(u)
+		s.Updaters = append(s.Updaters, one)
+		if one.Current != nil && one.Current.Check != nil {
+			next = earlier(next, *one.Current.Check)
+		}
+		if one.NextScan != nil {
+			next = earlier(next, *one.NextScan)
+		}
+	}
+	s.NextCheck = optional(next)
+	return s
+}
+
+func (r *Runner) policyStatus() control.Policy {
+	st := r.engine.Status()
+	p := control.Policy{Digest: st.Digest, Since: st.Since, Rejected: st.Rejected, LastGood: st.FromLastGood}
+	for _, d := range st.Diagnostics {
+		p.Problems = append(p.Problems, d.String())
+	}
+	return p
+}
+
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+func (r *Runner) updaterStatus(u *updater) control.Updater {
+	out := control.Updater{
+		ID: u.Updater, Vendor: u.Vendor, Version: u.Version, Digest: u.Digest, Source: u.Source, Registered: u.registeredAt,
+		State: control.Idle, Updates: []control.Update{}, LastScan: optional(u.scanDone), Why: r.broken[u.Updater],
+	}
+	if m := r.manifestOf(u); m != nil {
+		out.Name = m.DisplayName
+		out.NextScan = optional(u.scanDue(m))
+	}
+	if u.held != nil && u.isHeld(r.now()) {
+		out.HeldUntil = u.held.Until
+	}
+	for _, id := range u.order {
+		out.Updates = append(out.Updates, r.updateStatus(u.updates[id]))
+	}
+	out.Current = r.current(u)
+	out.State = r.stateOf(u, out)
+	return out
+}
+
+// stateOf is the one word for an updater.
+func (r *Runner) stateOf(u *updater, s control.Updater) control.State {
+	switch {
+	case r.broken[u.Updater] != "":
+		return control.Broken
+	case u.isHeld(r.now()):
+		return control.Held
+	case s.Current != nil:
+		return s.Current.State
+	}
+	state := control.Idle
+	for _, up := range s.Updates {
+		switch up.State {
+		case control.NeedsAttention, control.Failed, control.AwaitsRestart:
+			return up.State
+		case control.Installed:
+			state = control.Installed
+		}
+	}
+	return state
+}
+
+var stateOfPhase = map[phase]control.State{
+	phasePending: control.Waiting, phaseRunning: control.Running, phaseFrozen: control.Frozen, phaseRestart: control.AwaitsRestart,
+	phaseInstalled: control.Installed, phaseFailed: control.Failed, phaseAttention: control.NeedsAttention, phaseGone: control.Gone,
+}
+
+func (r *Runner) updateStatus(up *update) control.Update {
+	out := control.Update{
+		ID: up.ID, Title: up.Title, Version: up.Version, Security: up.Security, SizeBytes: up.SizeBytes, Deadline: up.Deadline,
+		Found: up.found, State: stateOfPhase[up.phase], Step: up.step, Failures: up.attempts.failures,
+		RetryAt: optional(up.attempts.retryAt), ApprovedTo: optional(up.approved), Why: up.why,
+	}
+	if up.ScanUpdate.Restart != restartNone {
+		out.Restart = up.ScanUpdate.Restart
+	}
+	return out
+}
+
+// current is what runs or comes next for u; nil when nothing does.
+func (r *Runner) current(u *updater) *control.Item {
+	if a := r.active.get(u.Updater); a != nil {
+		it := &control.Item{Update: a.Update, Action: a.Action, State: control.Running, Verdict: string(engine.Run), Attempt: a.Attempt, Started: optional(a.began)}
+		if a.isFrozen() {
+			it.State = control.Frozen
+		}
+		it.Progress = a.progressed()
+		return it
+	}
+	if what := r.busy[u.Updater]; what != "" {
+		return &control.Item{Action: what, State: control.Verifying}
+	}
+	for sub, w := range r.waiting {
+		if sub.Updater == u.Updater {
+			return r.waitingItem(w)
+		}
+	}
+	return nil
+}
+
+func (r *Runner) waitingItem(w *waiting) *control.Item {
+	it := &control.Item{
+		Update: w.Update, Action: w.Action, State: control.Waiting, Verdict: string(w.decision.Verdict),
+		DeniedBy: w.decision.DeniedBy, WaitsFor: w.decision.WaitsFor, Error: w.decision.Error, Check: optional(w.check), Retry: optional(w.candidate.at.retryAt),
+	}
+	if w.decision.Verdict == engine.Deny {
+		it.State = control.Denied
+	}
+	if w.refusal != nil {
+		it.State, it.Code, it.Error = control.Denied, w.refusal.Code, w.refusal.Error
+	}
+	return it
+}
+
+// Why explains what an updater, or one of its updates, waits for: with the
+// newest facts, and what must change.
+func (b *backend) Why(ctx context.Context, id, update string) (w control.Why, err error) {
+	var in *engine.Input
+	e := b.on(func() { w, in, err = b.r.why(ctx, id, update) })
+	if e != nil {
+		return w, e
+	}
+	if err != nil {
+		return w, apiError(err)
+	}
+	if in != nil {
+		b.r.explain(ctx, in, &w)
+	}
+	return w, nil
+}
+
+// why finds out what comes next and assembles its document; the explaining is
+// done off the loop.
+func (r *Runner) why(ctx context.Context, id, update string) (control.Why, *engine.Input, error) {
+	w := control.Why{Updater: id, Update: update, Unmet: []control.Unmet{}}
+	u := r.state.updaters[id]
+	if u == nil {
+		return w, nil, errUnknownUpdater(id)
+	}
+	if update != "" && u.updates[update] == nil {
+		return w, nil, &unknownError{id: id, update: update}
+	}
+	c, done := r.subjectOf(u, update, &w)
+	if done {
+		return w, nil, nil
+	}
+	w.Update, w.Action = c.Update, c.Action
+	told := trust.Unchecked()
+	if known := r.waiting[c.subject]; known != nil && known.refusal != nil {
+		told["checked"], told["error_code"] = true, known.refusal.Code
+		w.Code, w.Error = known.refusal.Code, known.refusal.Error
+	}
+	in, _, err := r.document(ctx, c, told)
+	return w, in, err
+}
+
+// subjectOf picks what to explain. It reports true, with w filled in, when
+// nothing waits for a decision.
+func (r *Runner) subjectOf(u *updater, update string, w *control.Why) (candidate, bool) {
+	if update != "" {
+		up := u.updates[update]
+		w.State = stateOfPhase[up.phase]
+		if up.phase != phasePending {
+			w.Text = fmt.Sprintf("%s is %s%s", update, w.State, because(up.why))
+			return candidate{}, true
+		}
+		return candidate{subject: subject{u.Updater, update, up.step}, u: u, up: up, at: &up.attempts}, false
+	}
+	if cur := r.current(u); cur != nil && cur.State != control.Waiting && cur.State != control.Denied {
+		w.State, w.Update, w.Action = cur.State, cur.Update, cur.Action
+		w.Text = fmt.Sprintf("%s: %s is %s", u.Updater, cur.Action, cur.State)
+		return candidate{}, true
+	}
+	m := r.manifestOf(u)
+	if m == nil {
+		w.State, w.Text = control.Broken, "its package cannot be loaded: "+r.broken[u.Updater]
+		return candidate{}, true
+	}
+	c, due := u.candidate(r.now(), m)
+	if c == nil {
+		w.State = r.updaterStatus(u).State
+		w.Text = fmt.Sprintf("%s has nothing to do until its next scan", u.Updater)
+		w.NextCheck = optional(due)
+		return candidate{}, true
+	}
+	return *c, false
+}
+
+func because(why string) string {
+	if why == "" {
+		return ""
+	}
+	return ": " + why
+}
+
+// explain decides again and fills in every unmet condition and what must
+// change.
+func (r *Runner) explain(ctx context.Context, in *engine.Input, w *control.Why) {
+	d := r.engine.Decide(ctx, in)
+	w.Decision, w.State = d, control.Waiting
+	if d.Error != "" {
+		w.Error = d.Error
+	}
+	switch d.Verdict {
+	case engine.Run:
+		w.Text = fmt.Sprintf("%s may run now", w.Action)
+		return
+	case engine.Deny:
+		w.State = control.Denied
+		w.Text = fmt.Sprintf("%s is denied, and waiting will not help", w.Action)
+	default:
+		w.Text = fmt.Sprintf("%s waits for %d of its conditions", w.Action, len(d.WaitsFor))
+		w.NextCheck = optional(r.engine.NextCheck(in, d, r.now()))
+	}
+	x := r.engine.Explain(ctx, in, d)
+	w.CannotClear = x.CannotClear
+	for _, c := range x.Changes {
+		w.Changes = append(w.Changes, c.String())
+	}
+	for _, u := range x.Unmet {
+		w.Unmet = append(w.Unmet, unmetOf(u, slices.Contains(d.DeniedBy, u.Name)))
+	}
+}
+
+func unmetOf(u engine.Unmet, denies bool) control.Unmet {
+	out := control.Unmet{Condition: u.Name, Title: u.Title, Denies: denies, ClearsBy: u.ClearsBy, Remedy: u.Remedy, Needed: u.Needed, File: u.File, Line: u.Line}
+	for _, o := range u.Observed {
+		switch {
+		case o.Known:
+			out.Observed = append(out.Observed, fmt.Sprintf("%s = %v", o.Path, o.Value))
+		case o.Why != "":
+			out.Observed = append(out.Observed, fmt.Sprintf("%s is unknown: %s", o.Path, o.Why))
+		default:
+			out.Observed = append(out.Observed, o.Path+" is unknown")
+		}
+	}
+	return out
+}
