@@ -2,6 +2,6 @@ package trust
 
 import "io/fs"
 
-// ownerOf knows no owner here: access lists are not read yet, and [Trust.Weak]
-// says so.
+// ownerOf knows no owner here: access lists are not read, as the package
+// comment says.
 func ownerOf(fs.FileInfo) (uid int, known bool) { return 0, false }
