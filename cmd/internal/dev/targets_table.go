@@ -24,15 +24,17 @@ var targets = []target{
 	{"idle.switches_per_hour", "context switches of a waiting daemon, an hour", 120, "", idle},
 	{"idle.anon_mb", "anonymous memory of a waiting daemon, MB", 8, "", idle},
 	{"idle.rss_mb", "resident memory of a waiting daemon, MB", 32, "OPA runtime: 33", idle},
-	{"idle.rss_trimmed_mb", "the same after the kernel took back what it can, MB", 12, "", idle},
+	{"idle.rss_trimmed_mb", "the same after the kernel took back what it can, MB", 12, "", unmeasured("needs a cgroup with a memory controller to reclaim from")},
 }
 
 // sourceName groups the targets that one run of a source measures.
 func sourceName(t target) string {
-	room, rest, _ := strings.Cut(t.Name, ".")
-	if room == "runner" {
-		what, _, _ := strings.Cut(rest, "_")
-		return room + "." + what
+	switch room, rest, _ := strings.Cut(t.Name, "."); {
+	case room == "runner" && strings.HasPrefix(rest, "freeze"):
+		return "runner.freeze"
+	case room == "runner" || rest == "rss_trimmed_mb":
+		return t.Name
+	default:
+		return room
 	}
-	return room
 }
