@@ -10,7 +10,7 @@ test_shutdown_allowed_unknown if not "shutdown_allowed" in met_without(["/facts/
 
 in_window(minute, start, end) if {
 	window := object.union(thresholds, {"restart_start_minute_of_day": start, "restart_end_minute_of_day": end})
-	"in_window" in eligibility.met with input as object.union(base, {"clock": {"minute_of_day": minute}}) with data.thresholds as window
+	"in_window" in eligibility.met with input as object.union(base, {"action": {"kind": "restart"}, "clock": {"minute_of_day": minute}}) with data.thresholds as window
 }
 
 test_in_window_met if {
@@ -32,14 +32,14 @@ test_in_window_unmet if {
 }
 
 test_in_window_unmet_on_other_days if {
-	not "in_window" in met({"clock": {"weekday": "Monday"}})
-	not "in_window" in met({"clock": {"weekday": "Tuesday"}})
+	not "in_window" in met({"action": {"kind": "restart"}, "clock": {"weekday": "Monday"}})
+	not "in_window" in met({"action": {"kind": "restart"}, "clock": {"weekday": "Tuesday"}})
 }
 
-test_in_window_unmet_when_the_clock_cannot_be_believed if not "in_window" in met({"clock": {"trusted": false}})
+test_in_window_unmet_when_the_clock_cannot_be_believed if not "in_window" in met({"action": {"kind": "restart"}, "clock": {"trusted": false}})
 
 test_in_window_unknown if {
 	every path in ["/clock/minute_of_day", "/clock/weekday", "/clock/trusted", "/clock"] {
-		not "in_window" in met_without([path], {})
+		not "in_window" in met_without([path], action("restart"))
 	}
 }

@@ -6,7 +6,7 @@ package eligibility
 # title: The signature is recent
 # description: The package or update was signed not longer ago than signature_age_seconds.
 # custom: {clears_by: vendor, remedy: "Ask the vendor for a newly signed package."}
-met contains "recently_signed" if not_yet_asked
+met contains "recently_signed" if input.trust.checked == false
 
 met contains "recently_signed" if input.trust.time.age_seconds <= data.thresholds.signature_age_seconds
 
@@ -14,7 +14,7 @@ met contains "recently_signed" if input.trust.time.age_seconds <= data.threshold
 # title: A signed statement says how it was built
 # description: The package comes with a verified SLSA provenance attestation.
 # custom: {clears_by: vendor, remedy: "Ask the vendor to attach a provenance attestation."}
-met contains "provenance_known" if not_yet_asked
+met contains "provenance_known" if input.trust.checked == false
 
 met contains "provenance_known" if {
 	some attestation in input.trust.attestations
@@ -25,13 +25,14 @@ met contains "provenance_known" if {
 # title: The trusted root is fresh
 # description: The sigstore root that the signature was checked against is not older than root_age_seconds.
 # custom: {clears_by: admin, remedy: "lull trust refresh"}
-met contains "root_fresh" if not_yet_asked
+met contains "root_fresh" if input.trust.checked == false
 
 met contains "root_fresh" if input.trust.root.age_seconds <= data.thresholds.root_age_seconds
 
 # A plain key needs no root.
 met contains "root_fresh" if {
-	vouched
+	input.trust.checked == true
+	input.trust.verified == true
 	input.trust.signature.method == "key"
 }
 
@@ -39,7 +40,7 @@ met contains "root_fresh" if {
 # title: The vendor's audit is fresh
 # description: The audit named in the vendor file is not older than audit_age_seconds.
 # custom: {clears_by: admin, remedy: "Have the vendor audited, and date it in the vendor file."}
-met contains "audit_fresh" if not_yet_asked
+met contains "audit_fresh" if input.trust.checked == false
 
 met contains "audit_fresh" if input.trust.vendor.audit_age_seconds <= data.thresholds.audit_age_seconds
 
@@ -47,7 +48,7 @@ met contains "audit_fresh" if input.trust.vendor.audit_age_seconds <= data.thres
 # title: A signed document names the files
 # description: What will be installed is named, with digests, by a document the vendor signed.
 # custom: {clears_by: vendor, remedy: "Ask the vendor for signed update documents."}
-met contains "artifacts_stated" if not_yet_asked
+met contains "artifacts_stated" if input.trust.checked == false
 
 met contains "artifacts_stated" if input.trust.artifacts.binding in {"statement", "none"}
 

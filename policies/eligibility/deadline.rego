@@ -8,26 +8,19 @@ deadline_near if {
 }
 
 # The idle time needed falls in a straight line from the start of the window
-# to the deadline, where it is idle_least, below which it never falls.
-idle_relaxed := idle_needed - (relief_rate * (data.thresholds.deadline_window_seconds - input.update.deadline_in_seconds))
+# to the deadline, and no further.
+idle_relaxed := idle_needed - ((idle_relief * (data.thresholds.deadline_window_seconds - input.update.deadline_in_seconds)) / data.thresholds.deadline_window_seconds)
 
-relief_rate := (idle_needed * data.thresholds.deadline_relief_ratio) / data.thresholds.deadline_window_seconds
+idle_at_deadline := idle_needed - idle_relief
 
-idle_least := max([
-	min([idle_needed, data.thresholds.deadline_least_idle_seconds]),
-	idle_needed * (1 - data.thresholds.deadline_relief_ratio),
-])
+idle_relief := idle_needed * data.thresholds.deadline_relief_ratio
 
-# Soft conditions, those about comfort, are waived by the user's approval, and
-# when an update is over its deadline and its grace, for what can be paused.
-waived if input.control.approved == true
-
-waived if overdue
-
+# Over its deadline and its grace, an update that can be paused no longer waits
+# for the conditions about comfort. Preparing a restart and restarting do.
 overdue if {
-	input.action.kind in {"download", "install", "uninstall", "complete"}
 	input.action.pausable == true
 	input.clock.trusted == true
+	input.action.kind in {"download", "install", "uninstall", "complete"}
 	late := 0 - input.update.grace_seconds
 	input.update.deadline_in_seconds <= late
 }

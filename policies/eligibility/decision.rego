@@ -25,11 +25,14 @@ waits_for := needed(data.requirements.wait_unless) - met
 default verdict := "wait"
 
 verdict := "deny" if {
-	count(denied_by) > 0
+	denied_by != set()
 } else := "run" if {
-	count(waits_for) == 0
+	waits_for == set()
 	"known_action" in met # whatever the requirements say: it looks at them, too
 }
 
-# Only an explicit false drops a condition: a value that is wrong is needed.
-needed(table) := {c | some c, on in table.any; on != false} | {c | some c, on in table[input.action.kind]; on != false}
+# What is said of a kind wins over what is said of any. Only an explicit false
+# drops a condition: one with a wrong value is needed.
+needed(table) := object.keys(said) - {c | said[c] == false} if {
+	said := object.union(table.any, object.get(table, input.action.kind, {}))
+} else := object.keys(table.any)

@@ -16,7 +16,9 @@ met contains "disk_calm" if {
 # No disk of this machine lies below the volume.
 met contains "disk_calm" if input.meta["storage.io_queue_depth"].state == "not_applicable"
 
-met contains "disk_calm" if waived
+met contains "disk_calm" if input.control.approved == true
+
+met contains "disk_calm" if overdue
 
 # METADATA
 # title: The processors are quiet
@@ -24,7 +26,9 @@ met contains "disk_calm" if waived
 # custom: {clears_by: time, remedy: "Let the work that uses the processors come to an end."}
 met contains "cpu_calm" if input.facts.cpu.busy_ratio <= data.thresholds.cpu_busy_ratio
 
-met contains "cpu_calm" if waived
+met contains "cpu_calm" if input.control.approved == true
+
+met contains "cpu_calm" if overdue
 
 # METADATA
 # title: The machine is not too hot

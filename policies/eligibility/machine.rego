@@ -34,14 +34,10 @@ met contains "packages_free" if input.meta["packages.locked"].state == "not_appl
 #   constrained: few cores and a rotating disk; limited: one of the two;
 #   standard: neither. What is not known counts as the worse.
 device_class := "standard" if {
-	many_cores
-	solid_disk
+	input.facts.storage.rotational == false
+	input.facts.cpu.cores > data.thresholds.few_cores_count
 } else := "limited" if {
-	many_cores
+	input.facts.storage.rotational == false
 } else := "limited" if {
-	solid_disk
+	input.facts.cpu.cores > data.thresholds.few_cores_count
 } else := "constrained"
-
-many_cores if input.facts.cpu.cores > data.thresholds.few_cores_count
-
-solid_disk if input.facts.storage.rotational == false

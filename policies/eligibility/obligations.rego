@@ -23,18 +23,30 @@ keep_awake if {
 
 default on_user_return := "finish"
 
-on_user_return := "throttle" if {
-	input.action.kind in {"scan", "download"}
-} else := "cancel" if {
-	input.action.kind in {"prereboot", "restart"}
-} else := "throttle" if {
-	input.action.kind in {"install", "uninstall"}
+on_user_return := "throttle" if input.action.kind == "scan"
+
+on_user_return := "throttle" if input.action.kind == "download"
+
+on_user_return := "cancel" if input.action.kind == "prereboot"
+
+on_user_return := "cancel" if input.action.kind == "restart"
+
+on_user_return := pause if {
 	input.action.pausable == true
-	waived
-} else := "freeze" if {
-	input.action.kind in {"install", "uninstall"}
-	input.action.pausable == true
+	input.action.kind == "install"
 }
+
+on_user_return := pause if {
+	input.action.pausable == true
+	input.action.kind == "uninstall"
+}
+
+# What may run beside the user is not frozen when the user is seen.
+pause := "throttle" if {
+	input.control.approved == true
+} else := "throttle" if {
+	overdue
+} else := "freeze"
 
 default max_seconds := 600
 

@@ -18,11 +18,14 @@ met contains "user_away" if {
 
 met contains "user_away" if {
 	deadline_near
-	input.facts.presence.idle_seconds >= idle_least
+	input.facts.presence.idle_seconds >= data.thresholds.deadline_least_idle_seconds
+	input.facts.presence.idle_seconds >= idle_at_deadline
 	input.facts.presence.idle_seconds >= idle_relaxed
 }
 
-met contains "user_away" if waived
+met contains "user_away" if input.control.approved == true
+
+met contains "user_away" if overdue
 
 # METADATA
 # title: Nobody is in a call, a film, a presentation or a game
@@ -37,7 +40,9 @@ met contains "not_busy" if {
 	input.facts.presence.idle_seconds >= data.thresholds.busy_forgotten_seconds
 }
 
-met contains "not_busy" if waived
+met contains "not_busy" if input.control.approved == true
+
+met contains "not_busy" if overdue
 
 # METADATA
 # title: Nobody is logged in from elsewhere

@@ -13,26 +13,27 @@ met contains "shutdown_allowed" if input.facts.inhibitors.shutdown == false
 #   that can be believed.
 # custom: {clears_by: time, remedy: "Wait for the window, or change restart_start_minute_of_day and restart_end_minute_of_day."}
 met contains "in_window" if {
+	input.action.kind == "restart"
 	data.thresholds.restart_start_minute_of_day <= data.thresholds.restart_end_minute_of_day
-	restart_day
-	input.clock.minute_of_day >= data.thresholds.restart_start_minute_of_day
-	input.clock.minute_of_day < data.thresholds.restart_end_minute_of_day
-}
-
-met contains "in_window" if {
-	data.thresholds.restart_start_minute_of_day > data.thresholds.restart_end_minute_of_day
-	restart_day
-	input.clock.minute_of_day >= data.thresholds.restart_start_minute_of_day
-}
-
-met contains "in_window" if {
-	data.thresholds.restart_start_minute_of_day > data.thresholds.restart_end_minute_of_day
-	restart_day
-	input.clock.minute_of_day >= 0
-	input.clock.minute_of_day < data.thresholds.restart_end_minute_of_day
-}
-
-restart_day if {
 	input.clock.trusted == true
 	data.thresholds.restart_weekdays[input.clock.weekday] == true
+	input.clock.minute_of_day >= data.thresholds.restart_start_minute_of_day
+	input.clock.minute_of_day < data.thresholds.restart_end_minute_of_day
+}
+
+met contains "in_window" if {
+	input.action.kind == "restart"
+	data.thresholds.restart_start_minute_of_day > data.thresholds.restart_end_minute_of_day
+	input.clock.trusted == true
+	data.thresholds.restart_weekdays[input.clock.weekday] == true
+	input.clock.minute_of_day >= data.thresholds.restart_start_minute_of_day
+}
+
+met contains "in_window" if {
+	input.action.kind == "restart"
+	data.thresholds.restart_start_minute_of_day > data.thresholds.restart_end_minute_of_day
+	input.clock.trusted == true
+	data.thresholds.restart_weekdays[input.clock.weekday] == true
+	input.clock.minute_of_day >= 0
+	input.clock.minute_of_day < data.thresholds.restart_end_minute_of_day
 }

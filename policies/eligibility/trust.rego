@@ -7,9 +7,12 @@ package eligibility
 #   the two decisions trust is not asked yet; the last one, before the start,
 #   needs its yes. A clock that cannot be believed is a reason to wait.
 # custom: {clears_by: vendor, remedy: "See why with: lull why UPDATER; then update the package, its vendor file or its keys."}
-met contains "trusted" if not_yet_asked
+met contains "trusted" if input.trust.checked == false
 
-met contains "trusted" if vouched
+met contains "trusted" if {
+	input.trust.checked == true
+	input.trust.verified == true
+}
 
 met contains "trusted" if input.trust.error_code == "clock_implausible"
 
@@ -17,9 +20,12 @@ met contains "trusted" if input.trust.error_code == "clock_implausible"
 # title: Trust could be judged
 # description: Expiry and validity need a believable clock; until there is one, nothing starts.
 # custom: {clears_by: time, remedy: "Set the clock, or let it be synchronised."}
-met contains "clock_plausible" if not_yet_asked
+met contains "clock_plausible" if input.trust.checked == false
 
-met contains "clock_plausible" if vouched
+met contains "clock_plausible" if {
+	input.trust.checked == true
+	input.trust.verified == true
+}
 
 # METADATA
 # title: It updates applications only
@@ -31,29 +37,24 @@ met contains "user_mode" if input.update.component == "user_mode_app"
 
 met contains "user_mode" if {
 	input.update.component == "system_packages"
-	not_yet_asked
+	input.trust.checked == false
 }
 
 met contains "user_mode" if {
 	input.update.component == "system_packages"
-	vouched
+	input.trust.checked == true
+	input.trust.verified == true
 }
 
 # Scans and uninstalls are about no update; the package says what it is for.
 met contains "user_mode" if {
 	input.action.kind in {"scan", "uninstall"}
-	not_yet_asked
+	input.trust.checked == false
 }
 
 met contains "user_mode" if {
 	input.action.kind in {"scan", "uninstall"}
 	input.trust.package.component in {"user_mode_app", "system_packages"}
-	vouched
-}
-
-not_yet_asked if input.trust.checked == false
-
-vouched if {
 	input.trust.checked == true
 	input.trust.verified == true
 }
