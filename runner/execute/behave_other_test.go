@@ -3,3 +3,6 @@
 package execute
 
 func behaveHere(string, []string) int { return 99 }
+func less()                           {}
+
+func daemon([]string) int { return 99 }

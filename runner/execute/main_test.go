@@ -17,6 +17,10 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "behave" {
 		os.Exit(behave(os.Args[2], os.Args[3:]))
 	}
+	if len(os.Args) > 2 && os.Args[1] == "daemon" {
+		os.Exit(daemon(os.Args[2:]))
+	}
+	less()
 	code := m.Run()
 	if packageDir != "" {
 		_ = os.RemoveAll(filepath.Dir(packageDir))

@@ -50,7 +50,7 @@ func rlimits(o *orders, uid int) error {
 	}
 	tasks := uint64(o.Tasks)
 	if o.UID == 0 { // our own user's other processes count too
-		tasks += uint64(threadsOf(uid))
+		tasks += uint64(max(0, threadsOf(uid)-len(threads(os.Getpid())))) // this process's threads end with its execve
 	}
 	return errors.Join(err, set(unix.RLIMIT_NPROC, tasks))
 }
