@@ -30,6 +30,7 @@ type bus struct {
 	services  map[string]*service
 	listeners map[int]func(service string)
 	serial    int
+	hint      time.Duration // boot time when a session's idle hint was last taken back
 	done      sync.WaitGroup
 }
 
@@ -149,20 +150,41 @@ func (b *bus) adopt(conn *dbus.Conn) {
 
 // follow marks services as changed until the connection ends.
 func (b *bus) follow(conn *dbus.Conn, signals <-chan *dbus.Signal) {
-	owners := map[string]string{}
 	for sig := range signals {
-		b.changed(conn, owners, sig)
+		b.changed(sig)
 	}
 	b.lost(conn)
 }
 
-func (b *bus) changed(conn *dbus.Conn, owners map[string]string, sig *dbus.Signal) {
+func (b *bus) changed(sig *dbus.Signal) {
 	if sig.Name == busDriver+".NameOwnerChanged" && len(sig.Body) == 3 {
 		name, _ := sig.Body[0].(string)
 		b.invalidate(name)
 		return
 	}
+	if takesBackIdle(sig) {
+		b.mu.Lock()
+		b.hint = b.now()
+		b.mu.Unlock()
+	}
 	b.invalidate(b.serviceOf(sig))
+}
+
+// takesBackIdle reports whether a signal says that a session, or the machine,
+// is idle no more.
+func takesBackIdle(sig *dbus.Signal) bool {
+	if sig.Name != "org.freedesktop.DBus.Properties.PropertiesChanged" || len(sig.Body) < 2 {
+		return false
+	}
+	changed, _ := sig.Body[1].(map[string]dbus.Variant)
+	idle, ok := changed["IdleHint"].Value().(bool)
+	return ok && !idle
+}
+
+func (b *bus) hintTakenBack() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.hint
 }
 
 // serviceOf tells whose signal it is by its object path.

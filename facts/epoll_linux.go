@@ -65,4 +65,28 @@ func (p *poller) run(ctx context.Context, handle func(unix.EpollEvent)) {
 	}
 }
 
+// runOne calls handle each time the poller's only descriptor has an event, until
+// ctx ends. It is for descriptors, such as pressure triggers, whose event is
+// used up by looking: the runtime's poller looks first.
+func (p *poller) runOne(ctx context.Context, handle func()) {
+	stop := context.AfterFunc(ctx, p.close)
+	defer stop()
+	defer p.close()
+	for ctx.Err() == nil {
+		waited := false
+		err := p.raw.Read(func(fd uintptr) bool {
+			var events [1]unix.EpollEvent
+			n, _ := unix.EpollWait(int(fd), events[:], 0)
+			ready := n > 0 || waited
+			waited = true
+			return ready
+		})
+		if err != nil {
+			<-ctx.Done()
+			return
+		}
+		handle()
+	}
+}
+
 func (p *poller) close() { p.once.Do(func() { p.file.Close() }) }

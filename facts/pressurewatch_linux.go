@@ -2,6 +2,7 @@ package facts
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,32 +19,36 @@ const settle = 15 * time.Second
 // watch wakes when pressure grows, and once more when it has settled. Where
 // the kernel takes no triggers, pressure is seen at other looks only.
 func (p *pressureCollector) watch(ctx context.Context, want []bool, wake func(...fact)) {
-	poll, err := newPoller()
-	if err != nil {
-		return
-	}
+	var triggers sync.WaitGroup
 	for i := range p.files {
 		f := &p.files[i]
-		fd := f.trigger()
-		if fd < 0 || !want[f.some] && !want[f.full] {
-			continue
+		if want[f.some] || want[f.full] {
+			triggers.Go(func() { f.watch(ctx, wake) })
 		}
-		defer unix.Close(fd)
-		_ = poll.add(fd, unix.EPOLLPRI, int32(i))
 	}
-	var calm [3]*time.Timer
-	poll.run(ctx, func(e unix.EpollEvent) {
-		f := &p.files[e.Fd]
+	triggers.Wait()
+}
+
+func (f *psiFile) watch(ctx context.Context, wake func(...fact)) {
+	fd := f.trigger()
+	poll, err := newPoller()
+	if fd < 0 || err != nil {
+		return
+	}
+	defer unix.Close(fd)
+	if poll.add(fd, unix.EPOLLPRI, 0) != nil {
+		return
+	}
+	var calm *time.Timer
+	poll.runOne(ctx, func() {
 		wake(f.some, f.full)
-		if t := calm[e.Fd]; t != nil {
-			t.Stop()
+		if calm != nil {
+			calm.Stop()
 		}
-		calm[e.Fd] = time.AfterFunc(settle, func() { wake(f.some, f.full) })
+		calm = time.AfterFunc(settle, func() { wake(f.some, f.full) })
 	})
-	for _, t := range calm {
-		if t != nil {
-			t.Stop()
-		}
+	if calm != nil {
+		calm.Stop()
 	}
 }
 

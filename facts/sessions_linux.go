@@ -25,6 +25,10 @@ func (s *sessionWatch) look(now time.Duration, l *logindState) {
 	s.idle = idle
 }
 
+// returned notes that a session's idle hint was taken back at the given time;
+// a signal tells of it even when it was set again before the next look.
+func (s *sessionWatch) returned(at time.Duration) { s.last = max(s.last, at) }
+
 // sessionReport is what logind adds: that there is nobody logged in, or that
 // somebody is where no other source looks.
 func (p *presenceCollector) sessionReport(now time.Duration, l *logindState, err error, told []agentReport) report {
@@ -37,6 +41,7 @@ func (p *presenceCollector) sessionReport(now time.Duration, l *logindState, err
 		return r
 	}
 	p.sessions.look(now, l)
+	p.sessions.returned(p.bus.hintTakenBack())
 	for _, s := range l.Sessions {
 		if s.person() && s.graphical() && (s.Remote || s.Seat == "") && !hasAgent(told, s.UID) {
 			r.answer, r.why = silent, "session "+s.ID+" is a remote desktop, which only its user's agent can watch; start lull agent there"

@@ -12,18 +12,21 @@ import (
 type terminalWatch struct {
 	seen   map[string]time.Time
 	offset time.Duration // wall clock minus boot clock at the last look
+	looks  time.Duration // boot time of the last look
 	last   time.Duration // boot time of the latest input; only grows
 	looked bool
 }
 
-const ttyStep = 8 * time.Second
+const ttyStep = 9 * time.Second // and one for steps of the clock too small to notice
 
 // look takes in the access times of the terminals that exist now.
 func (t *terminalWatch) look(now instant, atimes map[string]time.Time) {
 	offset := time.Duration(now.wall.UnixNano()) - now.boot
-	stepped := t.looked && abs(offset-t.offset) > time.Second
+	stepped := t.looked && abs(offset-t.offset) > 100*time.Millisecond
 	for name, atime := range atimes {
 		if old, ok := t.seen[name]; !ok || !old.Equal(atime) {
+			t.input(t.date(now, atime, stepped))
+		} else if hidden(now, atime, now.boot-t.looks) {
 			t.input(t.date(now, atime, stepped))
 		}
 	}
@@ -32,7 +35,14 @@ func (t *terminalWatch) look(now instant, atimes map[string]time.Time) {
 			t.input(now.boot) // somebody closed it since the last look
 		}
 	}
-	t.seen, t.offset, t.looked = atimes, offset, true
+	t.seen, t.offset, t.looks, t.looked = atimes, offset, now.boot, true
+}
+
+// hidden reports whether input since the last look may have left an access
+// time as it was, because the clock was set to just where it stood.
+func hidden(now instant, atime time.Time, elapsed time.Duration) bool {
+	since := now.wall.Sub(atime)
+	return since > -ttyStep && since < elapsed+ttyStep
 }
 
 // date puts an access time on the boot clock. One that lies in the future or

@@ -1,0 +1,102 @@
+package facts
+
+import (
+	"context"
+	"encoding/json"
+	"regexp"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+func TestFactsHaveUnitsInTheirNames(t *testing.T) {
+	suffix := map[string]string{"seconds": "_seconds", "bytes": "_bytes", "ratio": "_ratio", "percent": "_percent"}
+	seen := map[ID]bool{}
+	for _, d := range Catalogue() {
+		if seen[d.ID] {
+			t.Errorf("%s is declared twice", d.ID)
+		}
+		seen[d.ID] = true
+		if end := suffix[d.Unit]; end != "" && !regexp.MustCompile(end+"$").MatchString(string(d.ID)) {
+			t.Errorf("%s is in %s; its name should end in %s", d.ID, d.Unit, end)
+		}
+		if d.Help == "" || len(d.Platforms) == 0 || d.Cost == "" {
+			t.Errorf("%s lacks help, platforms or cost", d.ID)
+		}
+	}
+}
+
+func TestNamesThatOthersRelyOnExist(t *testing.T) {
+	for _, id := range []ID{"presence.idle_seconds", "presence.locked", "presence.busy", "presence.sessions", "presence.remote_sessions",
+		"power.on_ac", "power.battery_percent", "power.saver", "cpu.cores", "cpu.busy_ratio", "storage.rotational", "storage.io_queue_depth",
+		"storage.io_busy_ratio", "storage.free_bytes", "pressure.cpu.some_avg10_ratio", "pressure.cpu.full_avg10_ratio",
+		"pressure.io.some_avg10_ratio", "pressure.io.full_avg10_ratio", "pressure.memory.some_avg10_ratio", "pressure.memory.full_avg10_ratio",
+		"memory.available_bytes", "network.online", "network.unmetered", "thermal.throttled", "host.uptime_seconds",
+		"host.since_resume_seconds", "host.reboot_pending", "host.virtual", "inhibitors.shutdown", "packages.locked"} {
+		if _, ok := Describe(id); !ok {
+			t.Errorf("%s is missing from the catalogue", id)
+		}
+	}
+}
+
+func TestWhatIsGatheredFitsTheSchemas(t *testing.T) {
+	g, err := New(Options{SystemBus: "-"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	s := g.Snapshot(context.Background(), nil, Target{Path: t.TempDir()})
+	validate(t, Schema(), s.Facts())
+	validate(t, MetaSchema(), s.Meta())
+	if got, want := len(s.Meta()), len(Catalogue()); got != want {
+		t.Errorf("meta speaks of %d facts, want all %d", got, want)
+	}
+}
+
+func validate(t *testing.T, schema, doc map[string]any) {
+	t.Helper()
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("s.json", plain(t, schema)); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.MustCompile("s.json").Validate(plain(t, doc)); err != nil {
+		t.Error(err)
+	}
+}
+
+// plain turns v into what a JSON decoder makes.
+func plain(t *testing.T, v any) any {
+	t.Helper()
+	data, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out any
+	if err := json.Unmarshal(data, &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+func TestOnlyWantedFactsAreGathered(t *testing.T) {
+	g, err := New(Options{SystemBus: "-"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	s := g.Snapshot(context.Background(), Wanted([]string{"facts.cpu.cores", "action.kind"}), Target{})
+	if got := s.Meta(); len(got) != 1 || got["cpu.cores"] == nil {
+		t.Errorf("got %v, want cpu.cores alone", got)
+	}
+}
+
+func TestWantedPathsMayNameSubtreesAndElements(t *testing.T) {
+	if got := Wanted([]string{"facts.presence.busy[_]"}); len(got) != 0 && !got["presence.busy"] {
+		t.Errorf("got %v", got.IDs())
+	}
+	for path, n := range map[string]int{"facts.storage": 7, "facts.pressure.io": 2, "input.facts.power.on_ac": 1, "facts.local.x.y": 1, "clock": 0, "facts": len(Catalogue()) + 1} {
+		if got := Wanted([]string{path}); len(got) != n {
+			t.Errorf("%s wants %d facts (%v), want %d", path, len(got), got.IDs(), n)
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package facts
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"iter"
+	"os"
+	"path/filepath"
+	"reflect"
+	"time"
+)
+
+// Recorder appends facts to a file when they change, for later replay. The
+// file holds one JSON object a line: {"t": unix seconds, "f": {id: value}}, in
+// which null means that the fact became unknown. A line that was torn by a crash
+// is dropped at the next start. Two files are kept, each with half of the
+// retention. A Recorder is for one goroutine.
+type Recorder struct {
+	path string
+	keep time.Duration
+	size int64
+	file *os.File
+	last map[string]any
+}
+
+// Limits of a record: what DESIGN.md promises.
+const (
+	recordKeep = 60 * 24 * time.Hour
+	recordSize = 5 << 20
+)
+
+// Record is one entry of a Recorder's file: the facts that changed at Time.
+type Record struct {
+	Time  time.Time
+	Facts map[string]any // fact ID to value; nil = became unknown
+}
+
+type recordLine struct {
+	T int64          `json:"t"`
+	F map[string]any `json:"f"`
+}
+
+// OpenRecorder opens or makes the record in dir. It keeps 60 days and at most
+// 5 MB.
+func OpenRecorder(dir string) (*Recorder, error) {
+	r := &Recorder{path: filepath.Join(dir, "facts.jsonl"), keep: recordKeep, size: recordSize}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	return r, r.open()
+}
+
+// open opens the current file and cuts a torn last line off.
+func (r *Recorder) open() error {
+	f, err := os.OpenFile(r.path, os.O_RDWR|os.O_CREATE, 0o640)
+	if err != nil {
+		return err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, recordSize))
+	if err == nil {
+		whole := int64(bytes.LastIndexByte(data, '\n') + 1)
+		err = errors.Join(f.Truncate(whole), seekTo(f, whole))
+	}
+	if err != nil {
+		f.Close()
+		return err
+	}
+	r.file, r.last = f, nil // the first record after a start is a full one
+	return nil
+}
+
+func seekTo(f *os.File, at int64) error {
+	_, err := f.Seek(at, io.SeekStart)
+	return err
+}
+
+// Add records what changed since the last snapshot. Quantities that change all
+// the time are recorded in coarse steps.
+func (r *Recorder) Add(s Snapshot) error {
+	if err := r.rotate(s.At()); err != nil {
+		return err
+	}
+	now := coarse(s)
+	changed := map[string]any{}
+	for id, v := range now {
+		if old, ok := r.last[id]; !ok || !reflect.DeepEqual(old, v) {
+			changed[id] = v
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	line, err := json.Marshal(recordLine{s.At().Unix(), changed})
+	if err != nil {
+		return err
+	}
+	r.last = now
+	_, err = r.file.Write(append(line, '\n'))
+	return err
+}
+
+// rotate starts a new file when the current one has used half of the space or
+// of the time.
+func (r *Recorder) rotate(now time.Time) error {
+	info, err := r.file.Stat()
+	if err != nil {
+		return err
+	}
+	first, ok := firstRecord(r.path)
+	if info.Size() < r.size/2 && (!ok || now.Sub(first) < r.keep/2) {
+		return nil
+	}
+	if err := errors.Join(r.file.Close(), os.Rename(r.path, r.path+".1")); err != nil {
+		return err
+	}
+	return r.open()
+}
+
+func firstRecord(path string) (time.Time, bool) {
+	for rec := range readRecords(path) {
+		return rec.Time, true
+	}
+	return time.Time{}, false
+}
+
+// Close closes the file.
+func (r *Recorder) Close() error { return r.file.Close() }
+
+// coarse is a snapshot by ID, with numbers rounded to what is worth a line.
+func coarse(s Snapshot) map[string]any {
+	out := map[string]any{}
+	for i := range s.cells {
+		c, d := &s.cells[i], declared[i]
+		switch {
+		case c.state == cellUnwanted:
+		case !c.known(d):
+			out[string(d.ID)] = nil
+		default:
+			out[string(d.ID)] = coarseValue(d, c.any(d))
+		}
+	}
+	return out
+}
+
+// coarseValue rounds durations and sizes down to a power of two, and shares and
+// depths to a tenth, so that no idle time is recorded as longer than it was.
+func coarseValue(d Desc, v any) any {
+	switch v := v.(type) {
+	case int64:
+		if d.Unit == "seconds" || d.Unit == "bytes" {
+			return powerOfTwo(v)
+		}
+	case float64:
+		return float64(int64(v*10)) / 10
+	}
+	return v
+}
+
+func powerOfTwo(v int64) int64 {
+	p := int64(1)
+	for p <= v/2 {
+		p *= 2
+	}
+	return min(p, v)
+}
+
+// ReadRecords yields the records in dir since a time, oldest first. Lines that
+// cannot be read are left out.
+func ReadRecords(dir string, since time.Time) iter.Seq[Record] {
+	return func(yield func(Record) bool) {
+		path := filepath.Join(dir, "facts.jsonl")
+		for _, file := range []string{path + ".1", path} {
+			for rec := range readRecords(file) {
+				if !rec.Time.Before(since) && !yield(rec) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func readRecords(file string) iter.Seq[Record] {
+	return func(yield func(Record) bool) {
+		f, err := os.Open(file)
+		if err != nil {
+			return
+		}
+		defer f.Close()
+		lines := bufio.NewScanner(f)
+		lines.Buffer(make([]byte, 64<<10), 1<<20)
+		for lines.Scan() {
+			var l recordLine
+			if json.Unmarshal(lines.Bytes(), &l) == nil && l.F != nil && !yield(Record{time.Unix(l.T, 0), l.F}) {
+				return
+			}
+		}
+	}
+}

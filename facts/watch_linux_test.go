@@ -1,0 +1,153 @@
+package facts
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// pty opens a pseudo terminal pair.
+func pty(t *testing.T) (master, slave *os.File) {
+	t.Helper()
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("no pseudo terminals: %v", err)
+	}
+	t.Cleanup(func() { master.Close() })
+	n, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		t.Skipf("no pseudo terminals: %v", err)
+	}
+	name := "/dev/pts/" + itoa(n)
+	slave, err = os.OpenFile(name, os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skipf("cannot open %s: %v", name, err)
+	}
+	t.Cleanup(func() { slave.Close() })
+	return master, slave
+}
+
+// onThisHost is a collector of this machine that is not put off by a container.
+func onThisHost(t *testing.T) *presenceCollector {
+	t.Helper()
+	r, err := newRoot("/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.container = func() bool { return false }
+	o := &Options{SystemBus: "-"}
+	o.setDefaults()
+	p := newPresence(r, newBus(r, o), &resumeWatch{sleep: totalSleep}, o)
+	t.Cleanup(func() { p.close() })
+	return p
+}
+
+func TestTypingAtATerminalIsToldAtOnce(t *testing.T) {
+	master, slave := pty(t)
+	p := onThisHost(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	woken := make(chan struct{}, 16)
+	go p.watchTerminals(ctx, func() { woken <- struct{}{} })
+	time.Sleep(50 * time.Millisecond) // the watch is set up
+	typed := time.Now()
+	if _, err := master.WriteString("ls\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := slave.Read(make([]byte, 16)); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-woken:
+		t.Logf("told after %v", time.Since(typed))
+	case <-time.After(2 * time.Second):
+		t.Error("nobody was told within two seconds")
+	}
+}
+
+func TestAnOpenTerminalIsSeenAndDated(t *testing.T) {
+	_, slave := pty(t)
+	p := onThisHost(t)
+	names := p.ptsNames()
+	if len(names) == 0 {
+		t.Fatalf("no terminal listed, want %s", slave.Name())
+	}
+	now := instant{time.Now(), sinceBoot()}
+	r := p.terminalReport(now, names)
+	if r.answer != answered || !r.proof || r.idle > time.Second {
+		t.Errorf("got %+v, want a terminal opened just now", r)
+	}
+}
+
+func itoa(n int) string { return string(appendInt(nil, n)) }
+
+func appendInt(b []byte, n int) []byte {
+	if n >= 10 {
+		b = appendInt(b, n/10)
+	}
+	return append(b, byte('0'+n%10))
+}
+
+func TestPressureOfARealLoadWakes(t *testing.T) {
+	r, _ := newRoot("/")
+	p := newPressure(r)
+	if fd := p.files[0].trigger(); fd < 0 {
+		t.Skip("the kernel takes no pressure triggers (no PSI, or older than 6.4 without CAP_SYS_RESOURCE)")
+	} else {
+		unix.Close(fd)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	woken := make(chan fact, 16)
+	want := make([]bool, len(declared))
+	want[cpuSome] = true
+	go p.watch(ctx, want, func(fs ...fact) { woken <- fs[0] })
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4 * runtime.NumCPU()))
+	for range 4 * runtime.NumCPU() {
+		go func() {
+			for ctx.Err() == nil {
+			}
+		}()
+	}
+	select {
+	case f := <-woken:
+		if f != cpuSome {
+			t.Errorf("woken for %s, want cpu pressure", declared[f].ID)
+		}
+	case <-time.After(15 * time.Second):
+		t.Error("four busy loops for each processor did not wake within 15 seconds")
+	}
+}
+
+func TestKernelEventsOfASubsystemWake(t *testing.T) {
+	const trigger = "/sys/class/block/loop7/uevent"
+	if f, err := os.OpenFile(trigger, os.O_WRONLY, 0); err != nil {
+		t.Skipf("cannot make a kernel event: %v", err)
+	} else {
+		f.Close()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	woken, other := make(chan struct{}, 16), make(chan struct{}, 16)
+	go watchUevents(ctx, "block", func() { woken <- struct{}{} })
+	go watchUevents(ctx, "power_supply", func() { other <- struct{}{} })
+	time.Sleep(50 * time.Millisecond)
+	if err := os.WriteFile(trigger, []byte("change"), 0); err != nil {
+		t.Skipf("cannot make a kernel event: %v", err)
+	}
+	select {
+	case <-woken:
+	case <-time.After(2 * time.Second):
+		t.Error("the block event was not seen")
+	}
+	if len(other) != 0 {
+		t.Error("an event of another subsystem woke the power facts")
+	}
+}
