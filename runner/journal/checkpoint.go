@@ -109,6 +109,9 @@ func (j *Journal) Checkpoint() error {
 func (j *Journal) Idle() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if !j.reserve.held && j.file != nil {
+		j.reserve.fill() // spent on a full disk; perhaps there is room again
+	}
 	if j.file == nil || j.since == 0 || j.opt.Now().Sub(j.signedAt) < idleGap {
 		return
 	}
@@ -121,7 +124,6 @@ func (j *Journal) Idle() {
 const idleGap = time.Minute
 
 func (j *Journal) checkpoint() error {
-	j.since, j.signedAt = 0, j.opt.Now()
 	text := fmt.Sprintf("%s\n%d\n%s\n", noteOrigin, j.head.seq, j.head.hash)
 	signed, err := note.Sign(&note.Note{Text: text}, j.signer.signer)
 	if err != nil {
@@ -131,9 +133,11 @@ func (j *Journal) checkpoint() error {
 	if err != nil {
 		return err
 	}
+	j.signedAt = j.opt.Now() // a failure, too, is not repeated at once
 	if _, err := j.append(KindCheckpoint, body); err != nil {
 		return err
 	}
+	j.since = 0
 	if j.opt.Syslog != nil {
 		j.opt.Syslog(string(signed))
 	}
@@ -149,35 +153,85 @@ type Report struct {
 	Damage      *Damage `json:"damage,omitempty"`
 }
 
-// Verify reads the whole journal in dir: every line must chain to the one
-// before, and every checkpoint must be signed with the journal's key and name
-// the head it stands behind. The error is a *Damage where a line is to blame.
-func Verify(dir string) (Report, error) {
+// Verify reads the whole journal in dir, with or without a running daemon:
+// every line must chain to the one before, and every checkpoint must be signed
+// with the journal's key and name the head it stands behind. Checkpoints that
+// were kept elsewhere (in the system log) can be given too: the journal must
+// still hold exactly the line that each signs, which no rewriting of the files
+// on this machine can fake. The error is a *Damage where a line is to blame; a
+// torn last line is none.
+func Verify(dir string, kept ...string) (Report, error) {
 	var rep Report
-	path := filepath.Join(dir, fileName)
 	verifier, err := readVerifier(dir)
 	if err != nil {
 		return rep, err
 	}
-	var bad error
-	f, err := inspect(path, func(r Record) {
-		if r.Kind == KindCheckpoint && bad == nil {
-			if bad = checkNote(r, verifier); bad == nil {
-				rep.Checkpoints++
-				rep.Signed = r.Seq - 1
-			}
-		}
+	wanted, err := openNotes(kept, verifier)
+	if err != nil {
+		return rep, err
+	}
+	var bad []error
+	f, err := inspect(filepath.Join(dir, fileName), func(r Record) {
 		rep.Records = r.Seq
+		bad = append(bad, wanted.follow(r)...)
+		if r.Kind != KindCheckpoint {
+			return
+		}
+		if err := checkNote(r, verifier); err != nil {
+			bad = append(bad, err)
+			return
+		}
+		rep.Checkpoints++
+		rep.Signed = r.Seq - 1
 	})
 	rep.Head = f.head.prev()
-	if err == nil {
-		err = bad
-	}
+	bad = append(bad, wanted.end(f.head)...)
 	if f.damage != nil && !f.damage.torn {
 		rep.Damage = f.damage
-		err = errors.Join(f.damage, err)
+		bad = append([]error{f.damage}, bad...)
 	}
-	return rep, err
+	return rep, errors.Join(append(bad, err)...)
+}
+
+// keptNotes are checkpoints from elsewhere: the hash that line seq must have.
+type keptNotes map[uint64]string
+
+func openNotes(texts []string, v note.Verifier) (keptNotes, error) {
+	kept := keptNotes{}
+	for _, text := range texts {
+		n, err := note.Open([]byte(text), note.VerifierList(v))
+		if err != nil {
+			return nil, fmt.Errorf("the checkpoint given is not signed with this journal's key: %w", err)
+		}
+		var seq uint64
+		var hash string
+		if _, err := fmt.Sscanf(n.Text, noteOrigin+"\n%d\n%64s\n", &seq, &hash); err != nil {
+			return nil, fmt.Errorf("the checkpoint given is not one of a journal: %w", err)
+		}
+		kept[seq] = hash
+	}
+	return kept, nil
+}
+
+// follow checks the line before r, whose hash r.Prev is known to be.
+func (k keptNotes) follow(r Record) []error { return k.check(r.Seq-1, r.Prev) }
+
+// end checks the last line, and that no checkpoint signs a line behind it.
+func (k keptNotes) end(h head) []error {
+	bad := k.check(h.seq, h.hash)
+	for seq := range k {
+		bad = append(bad, fmt.Errorf("a checkpoint signs record %d, and the journal ends with record %d: its end was cut off", seq, h.seq))
+	}
+	return bad
+}
+
+func (k keptNotes) check(seq uint64, hash string) []error {
+	want, ok := k[seq]
+	delete(k, seq)
+	if !ok || want == hash {
+		return nil
+	}
+	return []error{fmt.Errorf("record %d is not the one that a checkpoint signs: the journal was rewritten", seq)}
 }
 
 // checkNote checks that a checkpoint signs the line before it.

@@ -13,10 +13,8 @@ import (
 )
 
 const (
-	fileName     = "journal.jsonl"
-	reserveName  = "journal.reserve"
-	reserveBytes = 64 << 10
-	maxLine      = 4 << 20 // a scan of 256 updates with their opaque state
+	fileName = "journal.jsonl"
+	maxLine  = 8 << 20 // a scan of 1 MiB whose every byte takes six when escaped
 )
 
 // Kinds that the journal itself writes.
@@ -60,7 +58,8 @@ type Journal struct {
 	salvaged []Record
 	flushes  int
 	signer   *checkpointer
-	reserve  bool
+	broken   error // set when nothing more may be written
+	reserve  reserve
 }
 
 // head names the last line: what the next one chains to.
@@ -91,14 +90,22 @@ func Open(o Options) (*Journal, error) {
 	if err := j.open(); err != nil {
 		return nil, err
 	}
-	j.refillReserve()
+	j.reserve = newReserve(o.Dir)
+	if err := j.reserve.fill(); err != nil {
+		j.log.Warn("no reserve for the journal on a full disk", "err", err)
+	}
 	return j, nil
 }
 
 func (j *Journal) path() string { return filepath.Join(j.opt.Dir, fileName) }
 
 func (j *Journal) open() error {
-	found, err := inspect(j.path(), func(r Record) { j.last = r })
+	found, err := inspect(j.path(), func(r Record) {
+		j.last = r
+		if j.since++; r.Kind == KindCheckpoint {
+			j.since = 0
+		}
+	})
 	if err != nil {
 		return fmt.Errorf("read the journal: %w", err)
 	}
@@ -121,37 +128,6 @@ func (j *Journal) open() error {
 		_, err = j.Append(KindRecovered, note)
 	}
 	return err
-}
-
-// recoveredBody says what was wrong and where the evidence is.
-type recoveredBody struct {
-	What  string `json:"what"`            // torn or damaged
-	Place string `json:"place"`           // file, line and byte
-	Why   string `json:"why,omitempty"`   // what is wrong there
-	Bytes int64  `json:"bytes"`           // cut off
-	Kept  string `json:"kept,omitempty"`  // name of the damaged file, whole
-	Later int    `json:"later,omitempty"` // records behind the damage that could still be read
-}
-
-// repair cuts the file down to its good lines.
-func (j *Journal) repair(f finding) (*recoveredBody, error) {
-	if f.damage == nil {
-		return nil, nil
-	}
-	note := &recoveredBody{What: "torn", Place: f.damage.Place(), Why: f.damage.Why, Bytes: f.size - f.head.size}
-	if !f.damage.torn {
-		note.What, note.Later = "damaged", len(f.later)
-		note.Kept = fmt.Sprintf("%s.damaged-%s", fileName, j.opt.Now().UTC().Format("20060102T150405.000"))
-		if err := copyFile(j.path(), filepath.Join(j.opt.Dir, note.Kept)); err != nil {
-			return nil, err
-		}
-		j.salvaged = f.later
-	}
-	file, err := os.OpenFile(j.path(), os.O_RDWR, 0)
-	if err != nil {
-		return nil, err
-	}
-	return note, errors.Join(file.Truncate(f.head.size), file.Sync(), file.Close())
 }
 
 // Salvaged returns the records that lay behind damage found by Open. They are
@@ -184,7 +160,10 @@ func (j *Journal) append(kind string, body json.RawMessage) (Record, error) {
 	if j.file == nil {
 		return Record{}, errors.New("the journal is closed")
 	}
-	rec := Record{Seq: j.head.seq + 1, Time: j.opt.Now().UTC(), Boot: j.opt.Boot, Kind: kind, Prev: j.head.prev(), Body: body}
+	if j.broken != nil {
+		return Record{}, j.broken
+	}
+	rec := Record{Seq: j.head.seq + 1, Time: j.opt.Now().Round(0).UTC(), Boot: j.opt.Boot, Kind: kind, Prev: j.head.prev(), Body: body}
 	line, err := json.Marshal(rec)
 	if err != nil {
 		return Record{}, err
@@ -192,7 +171,7 @@ func (j *Journal) append(kind string, body json.RawMessage) (Record, error) {
 	if len(line) >= maxLine {
 		return Record{}, fmt.Errorf("a %s record of %d bytes is longer than a line may be (%d)", kind, len(line), maxLine)
 	}
-	if err := j.write(append(line, '\n')); err != nil {
+	if err := j.writeOrSpend(kind, append(line, '\n')); err != nil {
 		return Record{}, err
 	}
 	j.head = head{seq: rec.Seq, hash: hashOf(line), size: j.head.size + int64(len(line)) + 1}
@@ -200,41 +179,23 @@ func (j *Journal) append(kind string, body json.RawMessage) (Record, error) {
 	return rec, nil
 }
 
-// write adds one line and flushes it. A full disk gives back the reserve once,
-// so that the end of what is running can still be recorded. A failed write is
-// cut off again: what was not acknowledged must not be found later.
+// write adds one line and flushes it. A line that was not acknowledged is cut
+// off again, so that nobody finds it later; where even that fails, the journal
+// takes nothing more, for the next line would follow a broken one.
 func (j *Journal) write(line []byte) error {
-	err := j.writeOnce(line)
-	if isFull(err) && j.reserve {
-		j.reserve = false
-		os.Remove(filepath.Join(j.opt.Dir, reserveName))
-		j.log.Error("the disk is full; using the journal's reserve", "dir", j.opt.Dir)
-		err = j.writeOnce(line)
+	_, err := j.file.Write(line)
+	if err == nil {
+		j.flushes++
+		err = flush(j.file)
 	}
-	return err
-}
-
-func (j *Journal) writeOnce(line []byte) error {
-	if _, err := j.file.Write(line); err != nil {
-		return errors.Join(fmt.Errorf("write the journal: %w", err), j.file.Truncate(j.head.size))
+	if err == nil {
+		return nil
 	}
-	j.flushes++
-	if err := flush(j.file); err != nil {
-		return errors.Join(fmt.Errorf("flush the journal: %w", err), j.file.Truncate(j.head.size))
+	if cut := j.file.Truncate(j.head.size); cut != nil {
+		j.broken = fmt.Errorf("the journal in %s could not be repaired after a failed write: %w; free or mend the disk, then restart lull", j.opt.Dir, cut)
+		return errors.Join(err, j.broken)
 	}
-	return nil
-}
-
-// refillReserve keeps some blocks of the disk for hard times.
-func (j *Journal) refillReserve() {
-	name := filepath.Join(j.opt.Dir, reserveName)
-	if info, err := os.Stat(name); err != nil || info.Size() < reserveBytes {
-		if err := os.WriteFile(name, make([]byte, reserveBytes), 0o600); err != nil {
-			j.log.Warn("no reserve for the journal", "err", err)
-			return
-		}
-	}
-	j.reserve = true
+	return fmt.Errorf("write the journal in %s: %w", j.opt.Dir, err)
 }
 
 // Last returns the newest record, the zero Record of an empty journal.
@@ -266,18 +227,4 @@ func (j *Journal) Close() error {
 	err = errors.Join(err, j.file.Close())
 	j.file = nil
 	return err
-}
-
-// copyFile keeps the evidence: a flushed copy.
-func copyFile(from, to string) error {
-	data, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640)
-	if err != nil {
-		return err
-	}
-	_, err = out.Write(data)
-	return errors.Join(err, out.Sync(), out.Close())
 }
