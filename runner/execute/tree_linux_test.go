@@ -91,8 +91,10 @@ func TestAFrozenTreeStandsAndGoesOnAfterTheThaw(t *testing.T) {
 	if err := p.Thaw(); err != nil {
 		t.Fatal(err)
 	}
-	if stands(t, file) {
-		t.Error("thawed, but it stands")
+	for i := 0; stands(t, file); i++ { // at idle priority it may wait for its turn
+		if i == 100 {
+			t.Fatal("thawed, but it stands")
+		}
 	}
 	_ = p.Kill()
 	if r := p.Wait(); r.FrozenSeconds < 0.1 || r.FrozenSeconds > r.WallSeconds {
