@@ -10,7 +10,8 @@
 // opa, short fuzzing, allocation gates, generated files, and the README's
 // first command. Each stage can be run alone by its name.
 //
-// Gen writes the generated files, or with -check tells which are out of date.
+// Gen writes the files that are made from code (every test with a flag -update),
+// or with -check tells which are out of date.
 //
 // Targets measures on this machine what lull promises to cost, beside the
 // peers that it is compared with.

@@ -1,4 +1,0 @@
-package main
-
-// generatedFiles are all of them.
-var generatedFiles = []generated{}
