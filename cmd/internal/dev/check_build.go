@@ -12,7 +12,6 @@ import (
 // platforms that lull is built for. On all but Linux some facts are unknown.
 var platforms = []string{"linux/amd64", "windows/amd64", "darwin/arm64"}
 
-
 func checkFormat(ctx context.Context) error {
 	out, err := output(ctx, nil, "gofmt", "-l", ".")
 	if err != nil {
