@@ -1,2 +1,35 @@
-// Package facts knows what is true of this machine now, and tells when it changes.
+// Package facts knows what is true of this machine now, and tells when it
+// changes: whether somebody uses it, what it runs on, how busy its disks are.
+//
+// A [Gatherer] takes Snapshots of wanted facts and watches for their changes.
+// [Catalogue] describes every fact; the JSON Schema of policies' input is made
+// from it.
+//
+// # Unknown is absent
+//
+// A fact that cannot be known, or that is stale, is absent from
+// [Snapshot.Facts]; [Snapshot.Meta] says why. It is never zero or false in
+// place of unknown. A fact may also be not applicable: no battery, no lid.
+//
+// # Presence
+//
+// presence.idle_seconds is the least over all sources that may see a person:
+// input devices (only the time of their events is read), the access times of
+// terminals, sessions and their idle hints taken back, agents of users, resume,
+// boot. It never exceeds the true time since the last input on any of them. It
+// is unknown when a source that should answer does not, when none could have
+// seen anybody, and in a container. Watching input devices needs root; without
+// it, a session's agent (package facts/agent) stands in.
+//
+// # Cost
+//
+// Only wanted facts open files. What is read often is kept open and read with
+// pread; services on the bus are asked once and then listened to. Nothing
+// ticks: [Gatherer.Watch] is woken by devices, inotify, netlink, D-Bus, pressure
+// triggers and the clock.
+//
+// # Captured machines
+//
+// [Capture] writes a machine as a txtar archive, [Extract] unpacks one, and
+// Options.Root gathers from it. What no file answers is in captured.json.
 package facts

@@ -58,6 +58,7 @@ type Gatherer struct {
 
 	mu    sync.Mutex // guards everything below, and serialises the collectors
 	plans map[planKey]*plan
+	batch batch
 }
 
 // plan is a Set made ready: the wanted facts and the collectors they need.
@@ -111,10 +112,11 @@ func (g *Gatherer) Snapshot(ctx context.Context, want Set, t Target) Snapshot {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	p := g.plan(want)
-	b := batch{cells: make([]cell, len(declared)), want: p.want, path: t.Path, now: g.instant()}
-	g.prime(ctx, p, &b)
+	b := &g.batch // kept, so that the cells are the only allocation
+	*b = batch{cells: make([]cell, len(declared)), want: p.want, path: t.Path, now: g.instant()}
+	g.prime(ctx, p, b)
 	for _, c := range p.collectors {
-		g.collect(ctx, c, &b)
+		g.collect(ctx, c, b)
 	}
 	b.fillGaps()
 	s := Snapshot{at: b.now.wall, cells: b.cells}
