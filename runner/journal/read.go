@@ -57,16 +57,20 @@ type finding struct {
 // inspect reads the whole file, calls each for every good record, and stops
 // believing at the first line that is not what follows from the one before.
 func inspect(path string, each func(Record)) (finding, error) {
-	f := finding{empty: true}
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return f, nil
+		return finding{empty: true}, nil
 	}
 	if err != nil {
-		return f, err
+		return finding{}, err
 	}
 	defer file.Close()
-	for l := range lines(file, path) {
+	return inspectLines(file, path, each)
+}
+
+func inspectLines(r io.Reader, path string, each func(Record)) (finding, error) {
+	f := finding{empty: true}
+	for l := range lines(r, path) {
 		f.empty = false
 		f.size += l.bytes
 		if l.err != nil {
