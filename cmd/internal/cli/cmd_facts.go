@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lullhq/lull/facts"
+	"github.com/spf13/cobra"
+)
+
+// factEntry is one fact as lull facts prints it. Value is absent unless state
+// is "known"; then why is absent.
+type factEntry struct {
+	ID      string  `json:"id"`
+	State   string  `json:"state"` // known, unknown or not_applicable
+	Value   any     `json:"value,omitempty"`
+	Unit    string  `json:"unit,omitempty"`
+	Source  string  `json:"source,omitempty"`
+	Quality string  `json:"quality,omitempty"`
+	Age     float64 `json:"age_seconds"`
+	Why     string  `json:"why,omitempty"`
+	Help    string  `json:"help"`
+}
+
+func (a *app) factsCommand() *cobra.Command {
+	target := ""
+	c := &cobra.Command{
+		Use: "facts [NAME…]", Short: "What is true of this machine now",
+		Long: `Prints every fact lull can read on this machine, or those whose name starts
+with NAME. A fact that cannot be known says why; it never counts as zero, no or
+yes. Policies read facts as input.facts.NAME.`,
+		Example: "  lull facts\n  lull facts presence power.on_ac\n  lull facts --target /srv storage",
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.facts(c.Context(), target, args)
+		},
+	}
+	c.Flags().StringVar(&target, "target", "/", "the `DIR` whose disk the storage facts are about")
+	return c
+}
+
+func (a *app) facts(ctx context.Context, target string, names []string) error {
+	g, err := facts.New(facts.Options{LocalDir: a.paths().FactsLocal})
+	if err != nil {
+		return err
+	}
+	defer g.Close()
+	list := factEntries(g.Snapshot(ctx, nil, facts.Target{Path: target}), names)
+	if len(list) == 0 {
+		return coded(exitUsage, fmt.Errorf("no fact is named %s", strings.Join(names, ", ")), "lull facts lists them all")
+	}
+	return a.show("FactList", map[string]any{"facts": list}, func(s *screen) { printFacts(s, list) })
+}
+
+func factEntries(snap facts.Snapshot, names []string) []factEntry {
+	list := []factEntry{}
+	for _, d := range facts.Catalogue() {
+		if !named(string(d.ID), names) {
+			continue
+		}
+		v := snap.Get(d.ID)
+		e := factEntry{ID: string(d.ID), State: string(v.State), Unit: d.Unit, Source: v.Source, Quality: v.Quality, Help: d.Help}
+		if v.State == facts.Known {
+			e.Value = v.V
+			if !v.At.IsZero() {
+				e.Age = max(0, snap.At().Sub(v.At).Round(time.Millisecond).Seconds())
+			}
+		} else {
+			e.Why = v.Why
+		}
+		list = append(list, e)
+	}
+	sort.Slice(list, func(i, j int) bool { return list[i].ID < list[j].ID })
+	return list
+}
+
+// named reports whether id is one of names or below one of them.
+func named(id string, names []string) bool {
+	for _, n := range names {
+		n = strings.TrimPrefix(n, "facts.")
+		if id == n || strings.HasPrefix(id, strings.TrimSuffix(n, ".")+".") {
+			return true
+		}
+	}
+	return len(names) == 0
+}
+
+func printFacts(s *screen, list []factEntry) {
+	var rows [][]string
+	for _, e := range list {
+		switch e.State {
+		case string(facts.Known):
+			from := e.Source
+			if e.Quality != "" && e.Quality != "good" {
+				from += " (" + e.Quality + ")"
+			}
+			rows = append(rows, []string{e.ID, s.bold(quantity(e.Value, e.Unit)), s.faint(from)})
+		default:
+			rows = append(rows, []string{e.ID, s.yellow(strings.ReplaceAll(e.State, "_", " ")), s.faint(e.Why)})
+		}
+	}
+	s.table(rows...)
+}
+
+// quantity writes a value with its unit as people read it.
+func quantity(v any, unit string) string {
+	switch n := v.(type) {
+	case bool:
+		if n {
+			return "yes"
+		}
+		return "no"
+	case string:
+		return n
+	case []string:
+		if len(n) == 0 {
+			return "none"
+		}
+		return strings.Join(n, ", ")
+	case int64:
+		return number(float64(n), unit)
+	case float64:
+		return number(n, unit)
+	}
+	return fmt.Sprint(v)
+}
+
+func number(n float64, unit string) string {
+	switch unit {
+	case "seconds", "s":
+		return span(time.Duration(n * float64(time.Second)))
+	case "bytes":
+		return size(n)
+	case "percent":
+		return strconv.FormatFloat(n, 'f', -1, 64) + " %"
+	}
+	return strconv.FormatFloat(n, 'g', 4, 64)
+}
+
+// size writes bytes in binary units.
+func size(n float64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
+	i := 0
+	for ; n >= 1024 && i < len(units)-1; i++ {
+		n /= 1024
+	}
+	if i == 0 || n >= 100 {
+		return fmt.Sprintf("%.0f %s", n, units[i])
+	}
+	return fmt.Sprintf("%.1f %s", n, units[i])
+}
+
+// span writes a duration in its two largest units.
+func span(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "-" + span(-d)
+	case d < 10*time.Second && d%time.Second != 0:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d < time.Hour:
+		return pair(int(d/time.Minute), "min", int(d%time.Minute/time.Second), "s")
+	case d < 24*time.Hour:
+		return pair(int(d/time.Hour), "h", int(d%time.Hour/time.Minute), "min")
+	}
+	return pair(int(d/(24*time.Hour)), "d", int(d%(24*time.Hour)/time.Hour), "h")
+}
+
+func pair(n int, unit string, m int, small string) string {
+	if m == 0 {
+		return fmt.Sprintf("%d %s", n, unit)
+	}
+	return fmt.Sprintf("%d %s %d %s", n, unit, m, small)
+}

@@ -1,0 +1,216 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/lullhq/lull/engine"
+	"github.com/lullhq/lull/runner"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) policyCommand() *cobra.Command {
+	var dirs []string
+	c := &cobra.Command{
+		Use: "policy", Short: "List, check, test and export the policies", Args: verbs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.PersistentFlags().StringArrayVar(&dirs, "policies", nil, "use the policies in `DIR` over the shipped ones, instead of the machine's (repeatable)")
+	c.AddCommand(a.policyListCommand(&dirs), a.policyCheckCommand(&dirs), a.policyTestCommand(&dirs), a.policyExportCommand(&dirs),
+		&cobra.Command{
+			Use: "schema", Short: "Print the JSON Schema of the input document", Args: exactly(),
+			RunE: func(*cobra.Command, []string) error { return a.writeJSON(runner.Schema()) },
+		},
+		&cobra.Command{
+			Use: "capabilities", Short: "Print the built-ins that policies may use, as OPA capabilities", Args: exactly(),
+			RunE: func(*cobra.Command, []string) error { return a.writeJSON(engine.Capabilities()) },
+		})
+	return c
+}
+
+// writeJSON prints a JSON text; as text, as it is.
+func (a *app) writeJSON(data []byte) error {
+	if a.format == formatYAML {
+		return a.write(data)
+	}
+	_, err := fmt.Fprintln(a.out, strings.TrimRight(string(data), "\n"))
+	return err
+}
+
+func (a *app) policyListCommand(dirs *[]string) *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the conditions, who needs them, and the thresholds", Args: exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			eng, err := a.engine(c.Context(), *dirs)
+			if err != nil {
+				return err
+			}
+			g := eng.Generation()
+			list := map[string]any{"digest": g.Digest(), "conditions": g.Conditions(), "thresholds": g.Thresholds()}
+			return a.show("PolicyList", list, func(s *screen) { printPolicies(s, g) })
+		},
+	}
+}
+
+func printPolicies(s *screen, g *engine.Generation) {
+	rows := [][]string{{"CONDITION", "UNMET", "CLEARS BY", "NEEDED FOR", "WHAT IT ASKS"}}
+	for _, c := range g.Conditions() {
+		unmet := s.yellow("wait")
+		if c.Denies {
+			unmet = s.red("deny")
+		}
+		if len(c.RequiredFor) == 0 {
+			unmet = s.faint("unused")
+		}
+		rows = append(rows, []string{s.bold(c.Name), unmet, c.ClearsBy, orNone(c.RequiredFor), c.Title})
+	}
+	s.table(rows...)
+	s.line("")
+	rows = [][]string{{"THRESHOLD", "VALUE", "SET IN"}}
+	for _, t := range g.Thresholds() {
+		rows = append(rows, []string{s.bold(t.Key), fmt.Sprint(t.Value), s.faint(t.Origin)})
+	}
+	s.table(rows...)
+}
+
+// policyReport is the result of lull policy check.
+type policyReport struct {
+	OK       bool                `json:"ok"`
+	Digest   string              `json:"digest,omitempty"`
+	Problems []engine.Diagnostic `json:"problems"`
+}
+
+func (a *app) policyCheckCommand(dirs *[]string) *cobra.Command {
+	return &cobra.Command{
+		Use: "check [DIR…]", Short: "Find what is wrong with the policies before the daemon does",
+		Long: `Compiles the policies as the daemon does, strictly and against the schema of the
+input, checks every threshold and requirement, and warns of rules that could take
+silence for a yes. DIR is short for --policies DIR.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			rep, err := a.policyCheck(c.Context(), append(*dirs, args...))
+			if err != nil {
+				return err
+			}
+			if err := a.show("PolicyCheck", rep, func(s *screen) { printPolicyReport(s, rep) }); err != nil || rep.OK {
+				return err
+			}
+			return exit(exitPolicy)
+		},
+	}
+}
+
+func (a *app) policyCheck(ctx context.Context, dirs []string) (policyReport, error) {
+	eng, err := a.engine(ctx, dirs)
+	var broken *engine.LoadError
+	if errors.As(err, &broken) {
+		return policyReport{Digest: broken.Digest, Problems: broken.Diagnostics}, nil
+	}
+	if err != nil {
+		return policyReport{}, err
+	}
+	g := eng.Generation()
+	rep := policyReport{OK: true, Digest: g.Digest(), Problems: append(g.Warnings(), g.Check()...)}
+	if rep.Problems == nil {
+		rep.Problems = []engine.Diagnostic{}
+	}
+	return rep, nil
+}
+
+func printPolicyReport(s *screen, rep policyReport) {
+	for _, d := range rep.Problems {
+		severity := s.red("error")
+		if d.Severity == "warning" {
+			severity = s.yellow("warning")
+		}
+		s.line("%s: %s: %s", diagnosticPlace(d), severity, d.Message)
+		if d.Hint != "" {
+			s.line("  hint: %s", d.Hint)
+		}
+	}
+	if rep.OK {
+		s.line("%s  the policies load (%s)", s.green("ok"), short(rep.Digest))
+		return
+	}
+	s.line("%s  the policies do not load; a running daemon keeps the last good ones", s.red("broken"))
+}
+
+func diagnosticPlace(d engine.Diagnostic) string {
+	switch {
+	case d.Line > 0 && d.Column > 0:
+		return fmt.Sprintf("%s:%d:%d", d.File, d.Line, d.Column)
+	case d.Line > 0:
+		return fmt.Sprintf("%s:%d", d.File, d.Line)
+	}
+	return d.File
+}
+
+func (a *app) policyTestCommand(dirs *[]string) *cobra.Command {
+	return &cobra.Command{
+		Use: "test [DIR…]", Short: "Run the *_test.rego files of the policies, and of each DIR",
+		RunE: func(c *cobra.Command, args []string) error {
+			layers := runner.PolicyLayers(a.paths())
+			if len(*dirs) > 0 {
+				layers = layers[:1]
+				for _, d := range *dirs {
+					layers = append(layers, engine.Layer{Name: d, FS: os.DirFS(d)})
+				}
+			}
+			var tests []engine.Layer
+			for _, d := range args {
+				tests = append(tests, engine.Layer{Name: d, FS: os.DirFS(d)})
+			}
+			rep, err := engine.Test(c.Context(), layers, tests, runner.Schema())
+			if err != nil {
+				return coded(exitPolicy, err, "lull policy check shows every problem")
+			}
+			return a.showTests(rep)
+		},
+	}
+}
+
+func (a *app) showTests(rep engine.TestReport) error {
+	body := map[string]any{"passed": rep.Passed, "failed": rep.Failed, "skipped": rep.Skipped, "results": rep.Results}
+	err := a.show("PolicyTest", body, func(s *screen) {
+		for _, r := range rep.Results {
+			if !r.Passed {
+				s.line("%s:%d: %s %s %s", r.File, r.Line, s.red("FAIL"), r.Name, r.Error)
+			}
+		}
+		s.line("%d passed, %d failed, %d skipped", rep.Passed, rep.Failed, rep.Skipped)
+		if len(rep.Results) == 0 {
+			s.line("%s", s.faint("no *_test.rego file was found"))
+		}
+	})
+	if err == nil && rep.Failed > 0 {
+		return exit(exitFailed)
+	}
+	return err
+}
+
+func (a *app) policyExportCommand(dirs *[]string) *cobra.Command {
+	return &cobra.Command{
+		Use: "export DIR", Short: "Write the policies in force as one tree for stock OPA", Args: exactly("DIR"),
+		Long: `Writes every rule and data file in force into DIR, which must be empty or absent.
+Stock OPA decides the same on it:
+
+  opa eval -d DIR -i input.json data.eligibility.decision`,
+		RunE: func(c *cobra.Command, args []string) error {
+			if left, err := os.ReadDir(args[0]); err == nil && len(left) > 0 {
+				return coded(exitFailed, fmt.Errorf("export: %s is not empty", args[0]), "name a directory that is empty or does not exist")
+			}
+			eng, err := a.engine(c.Context(), *dirs)
+			if err != nil {
+				return err
+			}
+			if err := eng.Generation().Export(args[0]); err != nil {
+				return err
+			}
+			res := map[string]any{"dir": args[0], "digest": eng.Generation().Digest(), "at": time.Now().UTC().Format(time.RFC3339)}
+			return a.show("PolicyExport", res, func(s *screen) { s.line("wrote the policies in force to %s", args[0]) })
+		},
+	}
+}

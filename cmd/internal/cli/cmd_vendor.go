@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/lullhq/lull/trust"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) vendorCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use: "vendor", Short: "See, add and revoke the vendors this machine trusts", Args: verbs,
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
+	}
+	c.AddCommand(a.vendorListCommand(), a.vendorShowCommand(), a.vendorAddCommand(), a.vendorRevokeCommand(), a.vendorKeygenCommand())
+	return c
+}
+
+func (a *app) vendorListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "list", Short: "List the vendors, and what is wrong with their files", Args: exactly(),
+		RunE: func(*cobra.Command, []string) error {
+			t, err := a.trust()
+			if err != nil {
+				return err
+			}
+			defer t.Close()
+			g := t.Reload()
+			problems := append([]trust.Problem{}, g.Problems()...)
+			err = a.show("VendorList", map[string]any{"vendors": g.Vendors(), "problems": problems}, func(s *screen) {
+				rows := [][]string{{"VENDOR", "ENABLED", "SIGNERS", "EXPIRES", "FILE"}}
+				for _, v := range g.Vendors() {
+					rows = append(rows, []string{s.bold(v.Name), quantity(v.Enabled, ""), fmt.Sprint(len(v.Keys) + len(v.Identities)), day(v.Expires), s.faint(v.File)})
+				}
+				s.table(rows...)
+				printProblems(s, problems)
+			})
+			if err == nil && len(problems) > 0 {
+				return exit(exitPartly)
+			}
+			return err
+		},
+	}
+}
+
+func day(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.Format(time.DateOnly)
+}
+
+func (a *app) vendorShowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "show VENDOR", Short: "Show what a vendor may do", Args: exactly("VENDOR"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			t, err := a.trust()
+			if err != nil {
+				return err
+			}
+			defer t.Close()
+			v, err := t.Reload().Vendor(args[0])
+			if err != nil {
+				return coded(exitDenied, err, hintOf(err))
+			}
+			return a.show("Vendor", v, func(s *screen) { printVendor(s, v) })
+		},
+	}
+}
+
+func printVendor(s *screen, v trust.Vendor) {
+	s.line("%s  enabled %s, expires %s  %s", s.bold(v.Name), quantity(v.Enabled, ""), day(v.Expires), s.faint(v.File))
+	for _, k := range v.Keys {
+		s.line("  key      %s  %s", k.ID, k.PEMFile)
+	}
+	for _, i := range v.Identities {
+		s.line("  identity %s  %s%s by %s", i.ID, i.SAN, i.SANRegexp, i.Issuer)
+	}
+	for _, sc := range v.Scopes {
+		s.line("  scope    %s: %s of %s; writes %s; artifacts %s", orNone(sc.Updaters), orNone(sc.Actions), orNone(sc.Components),
+			orNone(append(append([]string{}, sc.Write...), sc.UnsafeWrite...)), sc.Artifacts)
+	}
+}
+
+func (a *app) vendorAddCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "add FILE.yaml", Short: "Check a vendor file and its keys, and put them in force", Args: exactly("FILE.yaml"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			name, files, err := readVendor(args[0])
+			if err != nil {
+				return err
+			}
+			dirs := a.paths().VendorDirs
+			to := dirs[len(dirs)-1]
+			if err := installVendor(to, name, args[0], files); err != nil {
+				return err
+			}
+			return a.show("Done", map[string]any{"message": "vendor " + name + " added", "dir": to}, func(s *screen) {
+				s.line("vendor %s is in %s; a running daemon takes it at once", name, to)
+			})
+		},
+	}
+}
+
+// readVendor checks a vendor file and returns the key files beside it.
+func readVendor(path string) (name string, keys []string, err error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return "", nil, err
+	}
+	name = trimYAML(filepath.Base(path))
+	v, err := trust.ParseVendor(name, data)
+	if err != nil {
+		return "", nil, coded(exitFailed, fmt.Errorf("%s: %w", path, err), hintOf(err))
+	}
+	for _, k := range v.Keys {
+		keys = append(keys, filepath.Join(filepath.Dir(path), k.PEMFile))
+	}
+	return v.Name, keys, nil
+}
+
+func trimYAML(base string) string { return base[:len(base)-len(filepath.Ext(base))] }
+
+// installVendor copies the keys first and the vendor file last, so that the
+// daemon never sees a vendor without its keys.
+func installVendor(dir, name, file string, keys []string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for _, k := range keys {
+		if err := copyInto(filepath.Join(dir, filepath.Base(k)), k); err != nil {
+			return err
+		}
+	}
+	return copyInto(filepath.Join(dir, name+".yaml"), file)
+}
+
+// copyInto replaces to by the bytes of from, whole or not at all.
+func copyInto(to, from string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return replaceFile(to, data, 0o644)
+}
+
+// replaceFile writes by temporary file and rename.
+func replaceFile(path string, data []byte, mode os.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".lull-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+func (a *app) vendorRevokeCommand() *cobra.Command {
+	reason := ""
+	c := &cobra.Command{
+		Use: "revoke VENDOR [SIGNER]", Short: "Stop trusting a vendor, or one of its keys or identities, at once",
+		Long: "Writes the revocation to the state directory, so it works with a read-only /etc and\nan update of the vendor file cannot undo it.",
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			t, err := a.trust()
+			if err != nil {
+				return err
+			}
+			defer t.Close()
+			signer, what := "", "vendor "+args[0]
+			if len(args) == 2 {
+				signer, what = args[1], "signer "+args[1]+" of vendor "+args[0]
+			}
+			if err := t.Revoke(args[0], signer, reason); err != nil {
+				return err
+			}
+			return a.show("Done", map[string]any{"message": what + " is revoked"}, func(s *screen) { s.line("%s is revoked", what) })
+		},
+	}
+	c.Flags().StringVar(&reason, "reason", "revoked by an administrator", "why, for the journal")
+	return c
+}
+
+func (a *app) vendorKeygenCommand() *cobra.Command {
+	dir := ""
+	c := &cobra.Command{
+		Use: "keygen NAME", Short: "Make a signing key: NAME.key and NAME.pub", Args: exactly("NAME"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			private, public, err := trust.GenerateKey(dir, args[0], []byte(a.env("COSIGN_PASSWORD")))
+			if err != nil {
+				return err
+			}
+			return a.show("KeyPair", map[string]any{"private": private, "public": public}, func(s *screen) {
+				s.line("private  %s   keep it to yourself", private)
+				s.line("public   %s   name it in the vendor file", public)
+			})
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", ".", "where to put them, `DIR`")
+	return c
+}
+
+// writeText writes a small text file, whole or not at all.
+func writeText(path, text string) error { return replaceFile(path, []byte(text), 0o644) }

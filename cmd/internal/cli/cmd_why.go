@@ -1,0 +1,57 @@
+package cli
+
+import (
+	"strings"
+	"time"
+
+	"github.com/lullhq/lull/runner/control"
+	"github.com/spf13/cobra"
+)
+
+func (a *app) whyCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "why ID[/UPDATE]", Short: "Why something does not run, and what must change", Args: exactly("ID[/UPDATE]"),
+		ValidArgsFunction: a.completeIDs,
+		RunE: func(c *cobra.Command, args []string) error {
+			id, update := splitSubject(args[0])
+			w, err := a.client().Why(c.Context(), id, update)
+			if err != nil {
+				return a.remote(err)
+			}
+			return a.show("Why", w, func(s *screen) { printWhy(s, w, time.Now()) })
+		},
+	}
+}
+
+// splitSubject splits ID/UPDATE; without a slash the update is empty.
+func splitSubject(arg string) (id, update string) {
+	id, update, _ = strings.Cut(arg, "/")
+	return id, update
+}
+
+func printWhy(s *screen, w control.Why, now time.Time) {
+	s.line("%s", w.Text)
+	if w.Error != "" {
+		s.line("  %s", s.red(w.Error))
+	}
+	for _, u := range w.Unmet {
+		s.line("")
+		s.line("  %s  %s", s.bold(u.Condition), u.Title)
+		for i, n := range u.Needed {
+			s.line("    %s  %s", []string{"needs", "or   "}[min(i, 1)], n)
+		}
+		for _, o := range u.Observed {
+			s.line("    now    %s", o)
+		}
+		if u.Remedy != "" {
+			s.line("    %s", s.faint(u.Remedy))
+		}
+	}
+	if len(w.Changes) > 0 {
+		s.line("")
+		s.line("It would run with: %s", strings.Join(w.Changes, ", "))
+	}
+	if w.NextCheck != nil {
+		s.line("%s", s.faint("lull looks again "+ago(w.NextCheck, now)+", or as soon as something changes"))
+	}
+}
