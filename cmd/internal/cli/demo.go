@@ -34,13 +34,22 @@ type demo struct {
 
 // demo runs the demonstration from end to end.
 func (a *app) demo(ctx context.Context, keep bool) error {
+	if a.format != formatText {
+		return usage("the demo is a story to read; leave -o %s out", a.format)
+	}
+	if a.root != "" {
+		return usage("the demo makes a root of its own; leave --root out")
+	}
 	ctx, cancel := context.WithTimeout(ctx, demoTime)
 	defer cancel()
 	d, err := a.newDemo()
 	if err != nil {
 		return err
 	}
-	defer d.close(keep)
+	defer func() {
+		d.s.settle()
+		d.close(keep)
+	}()
 	d.s.line("%s runs software updates in the lulls: the user is away, on AC power, the disk is quiet.", d.s.bold("lull"))
 	d.s.line("What follows is real: this machine's facts, the shipped policies, real signatures, a real updater.")
 	d.s.line("%s", d.s.faint("Everything stays below "+d.dir))
@@ -67,7 +76,7 @@ func (a *app) newDemo() (*demo, error) {
 		edits: &edits{dir: paths.Host("/etc/lull/policies")},
 	}
 	d.vendor = &demoVendor{dir: filepath.Join(dir, "vendor"), install: d.installDir()}
-	for _, p := range []string{d.vendor.dir, d.installDir(), d.vendorDir(), d.edits.dir} {
+	for _, p := range []string{d.vendor.dir, d.installDir(), d.vendorDir(), filepath.Join(d.edits.dir, "requirements"), filepath.Join(d.edits.dir, "thresholds")} {
 		if err := os.MkdirAll(p, 0o755); err != nil {
 			return nil, err
 		}
