@@ -37,7 +37,6 @@ type bus struct {
 // service is one peer on the bus and what it said.
 type service struct {
 	name  string
-	match string // D-Bus match rule for its signals
 	fetch func(ctx context.Context, conn *dbus.Conn) (any, error)
 
 	state   any

@@ -36,7 +36,10 @@ func newRoot(dir string) (*root, error) {
 
 // open opens path below the root. It never blocks and never creates.
 func (r *root) open(path string, flags int) (int, error) {
-	flags |= unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY
+	flags |= unix.O_CLOEXEC
+	if flags&unix.O_PATH == 0 { // openat2 refuses the combination
+		flags |= unix.O_NONBLOCK | unix.O_NOCTTY
+	}
 	if r.captured == nil {
 		return retry(func() (int, error) { return unix.Open(path, flags, 0) })
 	}

@@ -31,7 +31,6 @@ func (*storageCollector) facts() []fact { return storageFacts }
 
 var (
 	storageFacts = []fact{rotational, queueDepth, ioBusy, freeBytes, totalBytes, readOnly, filesystem}
-	diskFacts    = []fact{rotational, queueDepth, ioBusy}
 	fromSysfs    = &origin{"sysfs", good}
 	fromVirtual  = &origin{"sysfs of a virtual disk", poor}
 	fromStatfs   = &origin{"statfs", good}
