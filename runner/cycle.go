@@ -138,11 +138,25 @@ func (u *updater) scanDue(m *trust.Manifest) time.Time {
 	if u.scanDone.IsZero() {
 		return u.registeredAt
 	}
-	due := u.scanDone.Add(time.Duration(m.Scan.EveryMinutes) * time.Minute)
-	if gap := u.scanTried.Add(time.Duration(m.Scan.MinGapMinutes) * time.Minute); gap.After(due) {
-		due = gap
+	every, gap := scanEvery(m)
+	due := u.scanDone.Add(every)
+	if least := u.scanTried.Add(gap); least.After(due) {
+		due = least
 	}
 	return due
+}
+
+// scanEvery is how often the updater wishes to scan, and the least gap between
+// two tries: a day and a quarter of the period where it states none.
+func scanEvery(m *trust.Manifest) (every, gap time.Duration) {
+	every, gap = time.Duration(m.Scan.EveryMinutes)*time.Minute, time.Duration(m.Scan.MinGapMinutes)*time.Minute
+	if every <= 0 {
+		every = 24 * time.Hour
+	}
+	if gap <= 0 {
+		gap = every / 4
+	}
+	return every, gap
 }
 
 // earlier returns the earlier of two instants, zero meaning never.

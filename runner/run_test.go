@@ -139,7 +139,7 @@ func TestPolicyEditsAreInForceAtOnceAndBrokenOnesChangeNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	bad := filepath.Join(m.root, "etc/lull/policies/thresholds/data.yaml")
-	m.write(bad, []byte("busy_ration: 0.9\n"), 0o644)
+	m.write(bad, []byte("cpu_busy_ration: 0.9\n"), 0o644)
 	eventually(t, 5*time.Second, func() (bool, string) {
 		s, err := c.Status(ctx)
 		return err == nil && s.Policy.Rejected != "", "not rejected"
@@ -148,7 +148,7 @@ func TestPolicyEditsAreInForceAtOnceAndBrokenOnesChangeNothing(t *testing.T) {
 	if s.Policy.Digest != before.Policy.Digest || !strings.Contains(strings.Join(s.Policy.Problems, " "), `data.yaml:1`) {
 		t.Errorf("policy status: %+v", s.Policy)
 	}
-	m.write(bad, []byte("busy_ratio: 0.9\n"), 0o644)
+	m.write(bad, []byte("cpu_busy_ratio: 0.9\n"), 0o644)
 	eventually(t, 5*time.Second, func() (bool, string) {
 		s, err := c.Status(ctx)
 		return err == nil && s.Policy.Rejected == "" && s.Policy.Digest != before.Policy.Digest, "not in force"

@@ -198,6 +198,17 @@ func TestAScanIsDueAgainAfterItsPeriodAndNeverInsideTheGap(t *testing.T) {
 	}
 }
 
+func TestAScanWithoutAStatedPeriodIsDueOnceADay(t *testing.T) {
+	st, m := newStory(t), manifest()
+	m.Scan.EveryMinutes, m.Scan.MinGapMinutes = 0, 0
+	st.registered()
+	st.add(kindStarted, startedBody{subject: subject{Updater: anUpdater, Action: actionScan}, ID: "s"})
+	st.add(kindScanned, scannedBody{Updater: anUpdater})
+	if _, due := st.s.candidates(st.now, always(m)); !due.Equal(st.now.Add(24 * time.Hour)) {
+		t.Errorf("next scan due %v, want a day after %v", due, st.now)
+	}
+}
+
 func TestBackoffDoublesStaysInBoundsAndEnds(t *testing.T) {
 	m := manifest()
 	m.Retry.MaxAttempts, m.Retry.InitialSeconds, m.Retry.MaxSeconds = 4, 600, 1500

@@ -164,7 +164,7 @@ func demoManifest(version string) map[string]any {
 	return map[string]any{
 		"apiVersion": "lull/v1", "kind": "Updater", "id": demoUpdater, "vendor": "example", "version": version,
 		"display_name": "Hello", "component": "user_mode_app", "platform": platform(),
-		"scan": map[string]any{"exec": argv("scan"), "requires_network": true, "max_seconds": 60},
+		"scan": map[string]any{"exec": argv("scan"), "requires_network": true, "max_seconds": 60, "every_minutes": 1440},
 		"actions": map[string]any{
 			"download":  map[string]any{"exec": argv("download"), "requires_network": true, "pausable": true, "disk_bytes": demoBytes},
 			"install":   map[string]any{"exec": argv("install"), "pausable": true, "exclusive": true, "idempotent": true, "disk_bytes": demoBytes},

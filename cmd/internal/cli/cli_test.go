@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"context"
+	"flag"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/lullhq/lull/runner/execute"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files in the scripts")
+
+// TestMain lets the test binary be lull itself, its supervisor, and the
+// sample updater.
+func TestMain(m *testing.M) {
+	execute.MaybeStage()
+	testscript.Main(m, map[string]func(){"lull": func() { os.Exit(Main()) }})
+}
+
+// TestScripts runs testdata/script/*.txtar: each is what a person types, and
+// what they see.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script", UpdateScripts: *update, RequireExplicitExec: true,
+		Setup: func(e *testscript.Env) error {
+			// A socket's path has 108 bytes: the root has to be a short one.
+			dir, err := os.MkdirTemp("", "lull")
+			if err != nil {
+				return err
+			}
+			e.Defer(func() { removeAll(dir) })
+			if err := os.Chmod(dir, 0o755); err != nil {
+				return err
+			}
+			e.Setenv("ROOT", dir)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"wait": waitFor, "flip": flip, "status": status},
+	})
+}
+
+// waitFor runs lull with the arguments until it exits 0: "wait status".
+func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		err := ts.Exec("lull", append([]string{"--root", ts.Getenv("ROOT")}, args...)...)
+		if (err == nil) != neg {
+			return
+		}
+		if time.Now().After(deadline) {
+			ts.Fatalf("lull %v: still %v after 20 s", args, err)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// flip changes one byte in the middle of a file.
+func flip(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(flipByte(ts.MkAbs(args[0])))
+}
+
+// status runs a lull command and checks its exit code: "status 13 policy check".
+func status(ts *testscript.TestScript, _ bool, args []string) {
+	want := args[0]
+	err := ts.Exec("lull", args[1:]...)
+	got := "exit status " + want
+	if want == "0" && err == nil {
+		return
+	}
+	if err == nil || err.Error() != got {
+		ts.Fatalf("lull %v: got %v, want %s", args[1:], err, got)
+	}
+}
+
+func TestTheDemoEndsWellAndLeavesNothing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the demo takes some seconds; run without -short")
+	}
+	t.Setenv("TMPDIR", shortDir(t))
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	out := newBuffer(t)
+	a := &app{in: os.Stdin, out: out, err: out, env: func(string) string { return "" }}
+	if code := a.run(ctx, []string{"run", "--demo"}); code != exitDone {
+		t.Fatalf("lull run --demo exits %d, want 0:\n%s", code, out)
+	}
+	out.contains("accepted", "waits", "in force after", "exactly", "refused", "digest_mismatch", "untrusted_signer", "chain verified")
+	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {
+		t.Errorf("the demo left %v behind (%v), want nothing", left, err)
+	}
+}
