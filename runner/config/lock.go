@@ -23,7 +23,17 @@ func (e *LockedError) Error() string {
 	if e.PID != "" {
 		who += " (process " + e.PID + ")"
 	}
-	return fmt.Sprintf("%s already runs on %s; stop it first, or use another --root", who, e.Root)
+	return fmt.Sprintf("%s already runs on %s; %s, or use another --root", who, e.Root, e.stop())
+}
+
+func (e *LockedError) stop() string {
+	switch {
+	case e.Root == string(filepath.Separator):
+		return "stop it with systemctl stop lull"
+	case e.PID != "":
+		return "stop it with kill " + e.PID
+	}
+	return "stop it first"
 }
 
 // Acquire takes the lock of p's state directory. It fails with *LockedError
@@ -44,10 +54,11 @@ func Acquire(p Paths) (*Lock, error) {
 		return nil, &LockedError{Root: p.Base(), PID: strings.TrimSpace(string(pid))}
 	}
 	if err := file.Truncate(0); err == nil {
-		fmt.Fprintln(file, os.Getpid())
+		fmt.Fprintln(file, os.Getpid()) // for LockedError; on a full disk it stays empty
 	}
 	return &Lock{file}, nil
 }
 
-// Release gives the lock back.
+// Release gives the lock back. The file stays: removing it would let two
+// daemons hold locks on two files of one name.
 func (l *Lock) Release() error { return l.file.Close() }

@@ -1,9 +1,6 @@
 package config
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,54 +72,4 @@ func (p Paths) Host(path string) string {
 		return filepath.FromSlash(path)
 	}
 	return filepath.Join(p.Root, filepath.FromSlash(path))
-}
-
-// PathError says which directory cannot be used, and what to do about it.
-type PathError struct {
-	Path, Remedy string
-	Err          error
-}
-
-// Error names the directory, the reason and the remedy.
-func (e *PathError) Error() string { return fmt.Sprintf("%s: %v; %s", e.Path, e.Err, e.Remedy) }
-
-// Unwrap gives the cause.
-func (e *PathError) Unwrap() error { return e.Err }
-
-// maxSocketPath is the room for a name in sockaddr_un, unix(7), less the
-// closing zero.
-const maxSocketPath = 107
-
-// Prepare makes the state and runtime directories and checks that they can be
-// written. Errors are *PathError.
-func Prepare(p Paths) error {
-	if len(p.Socket) > maxSocketPath {
-		return &PathError{p.Socket, "choose a shorter --root",
-			fmt.Errorf("the control socket's path has %d bytes, and a socket's name has room for %d", len(p.Socket), maxSocketPath)}
-	}
-	for _, dir := range []string{p.State, p.Runtime} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return unusable(dir, err)
-		}
-		probe, err := os.CreateTemp(dir, ".write-*")
-		if err != nil {
-			return unusable(dir, err)
-		}
-		if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
-			return unusable(dir, err)
-		}
-	}
-	return nil
-}
-
-func unusable(dir string, err error) error {
-	remedy := "make it a directory that lull may write, or choose another with --root DIR"
-	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
-		remedy = "run lull as root, or choose a directory of your own with --root DIR"
-	}
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		err = pe.Err
-	}
-	return &PathError{dir, remedy, fmt.Errorf("cannot be written: %w", err)}
 }
