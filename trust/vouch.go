@@ -2,8 +2,6 @@ package trust
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/lullhq/lull/trust/internal/sig"
@@ -220,17 +218,4 @@ func (w voucher) inWindow(id string, from, to, signed time.Time) error {
 		return refuse(ErrExpired, w.v.File, text+", valid until "+to.Format(time.RFC3339), "the vendor must sign again with a current key")
 	}
 	return nil
-}
-
-// signerNames lists who may sign for a vendor, for messages.
-func (v *Vendor) signerNames() string {
-	var names []string
-	for _, k := range v.Keys {
-		names = append(names, k.ID)
-	}
-	for _, id := range v.Identities {
-		names = append(names, id.ID)
-	}
-	slices.Sort(names)
-	return strings.Join(names, ", ")
 }
