@@ -133,7 +133,8 @@ type program struct {
 	modules  map[string]*ast.Module // as parsed, before the compiler's rewriting
 	store    storage.Store
 	txn      storage.Transaction // read-only, never ends: the store never changes
-	query    ast.Body            // x = data.eligibility.decision
+	data     dataCache
+	query    ast.Body // x = data.eligibility.decision
 	reads    []string
 }
 
@@ -167,6 +168,9 @@ func (p *program) prepare(ctx context.Context, data *node) error {
 	var err error
 	p.store = inmem.NewFromObjectWithOpts(jsonObject(data), inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
 	if p.txn, err = p.store.NewTransaction(ctx); err != nil {
+		return err
+	}
+	if p.data, err = newDataCache(data); err != nil {
 		return err
 	}
 	if p.query, err = p.compileQuery("x = " + entrypoint); err != nil {

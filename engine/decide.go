@@ -53,7 +53,7 @@ func (p *program) eval(ctx context.Context, query ast.Body, in *Input, deadline 
 		defer context.AfterFunc(ctx, cancel.Cancel)()
 	}
 	q := topdown.NewQuery(query).WithCompiler(p.compiler).WithStore(p.store).WithTransaction(p.txn).
-		WithInput(in.term()).WithCancel(cancel).WithMetrics(noMetrics).WithIndexing(true).WithEarlyExit(true)
+		WithInput(in.term()).WithBaseCache(p.data).WithCancel(cancel).WithMetrics(noMetrics).WithIndexing(true).WithEarlyExit(true)
 	var out *ast.Term
 	err := q.Iter(ctx, func(r topdown.QueryResult) error {
 		out = r[answer]

@@ -22,6 +22,7 @@ type Unmet struct {
 	Condition
 	Observed []Observation // what the needed comparisons read
 	Needed   []string      // alternatives, each "a >= 1 and b == true"; empty: see Description
+	Text     string        // all of it as one plain sentence
 }
 
 // Observation is one input as it is now.
@@ -69,7 +70,7 @@ func (e *Engine) Explain(ctx context.Context, in *Input, d Decision) Explanation
 func (g *Generation) explainOne(ctx context.Context, name string, in *Input) (Unmet, []comparison) {
 	c, _ := g.condition(name)
 	u := Unmet{Condition: c}
-	alts, err := g.alternatives(ctx, name, in)
+	alts, err := g.alternatives(ctx, name, in, volatile)
 	if err != nil {
 		return u, nil
 	}
@@ -80,13 +81,46 @@ func (g *Generation) explainOne(ctx context.Context, name string, in *Input) (Un
 		for _, c := range unmet {
 			u.observe(c, in)
 		}
-		if !a.opaque && (best == nil || len(unmet) < len(best)) && !contradictory(unmet) {
+		if !a.opaque && !a.aboutMeta() && (best == nil || len(unmet) < len(best)) && !contradictory(unmet) {
 			best = unmet
 		}
 	}
 	slices.Sort(u.Needed)
 	u.Needed = slices.Compact(u.Needed)
+	u.Text = u.sentence()
 	return u, best
+}
+
+// aboutMeta tells that the alternative rests on why a fact is unknown, which
+// nobody can change.
+func (a alternative) aboutMeta() bool {
+	return slices.ContainsFunc(a.parts, func(c comparison) bool { return strings.HasPrefix(c.path, "meta.") })
+}
+
+// sentence puts title, needs and observations into words.
+func (u *Unmet) sentence() string {
+	b := cmpOr(u.Title, u.Name)
+	if len(u.Needed) > 0 {
+		b += ": needs " + strings.Join(u.Needed, ", or ")
+	}
+	for i, o := range u.Observed {
+		sep := "; "
+		if i == 0 {
+			sep = " (now "
+		}
+		if o.Known {
+			b += sep + o.Path + " is " + o.Value
+		} else {
+			b += sep + o.Path + " is unknown"
+		}
+		if !o.Known && o.Why != "" {
+			b += ": " + o.Why
+		}
+	}
+	if len(u.Observed) > 0 {
+		b += ")"
+	}
+	return b
 }
 
 func texts(parts []comparison) string {
@@ -114,7 +148,7 @@ func (u *Unmet) observe(c comparison, in *Input) {
 		return
 	}
 	o := Observation{Path: c.path}
-	if v := in.lookup(c.path); v != nil {
+	if v := in.find(c.ref); v != nil {
 		o.Value, o.Known = v.String(), true
 	} else if fact, ok := strings.CutPrefix(c.path, "facts."); ok {
 		if meta := in.Meta.term; meta != nil {
@@ -226,26 +260,19 @@ func (g *Generation) runsWith(ctx context.Context, in *Input, changes []Change) 
 // the path cannot be set.
 func (in *Input) with(path string, v *ast.Term) *Input {
 	first, rest, deeper := strings.Cut(path, ".")
+	i := sectionIndex(first)
+	if i < 0 {
+		return nil
+	}
 	out := *in
-	for name, dst := range map[string]*Section{
-		"action": &out.Action, "update": &out.Update, "updater": &out.Updater, "trust": &out.Trust, "sandbox": &out.Sandbox,
-		"control": &out.Control, "running": &out.Running, "facts": &out.Facts, "meta": &out.Meta, "clock": &out.Clock,
-	} {
-		if name != first {
-			continue
-		}
-		if !deeper {
-			*dst = Section{v}
-			return &out
-		}
-		t := setIn(dst.term, strings.Split(rest, "."), v)
-		if t == nil {
+	t := v
+	if deeper {
+		if t = setIn(in.section(i), strings.Split(rest, "."), v); t == nil {
 			return nil
 		}
-		*dst = Section{t}
-		return &out
 	}
-	return nil
+	*out.ref(i) = Section{t}
+	return &out
 }
 
 // setIn is a copy of an object term with one member set, objects on the way

@@ -22,7 +22,7 @@ type Generation struct {
 	thresholds   []Threshold
 	requirements []Requirement
 	warnings     []Diagnostic
-	residuals    residualCache
+	shapes       shapes
 }
 
 // Digest identifies the set: the SHA-256, in hex, of the rules and data in force.
@@ -86,7 +86,8 @@ func load(ctx context.Context, t *tree, s *schema) (*Generation, diagnostics) {
 const probeDeadline = 2 * time.Second
 
 // probe asks for decisions of which nothing is known but the kind. Each must
-// have the shape of a decision, and none may be run.
+// have the shape of a decision, and none may be run. Without even a kind the
+// decision may be undefined, which is a wait.
 func (g *Generation) probe(ctx context.Context, kinds []string, diags *diagnostics) {
 	for _, kind := range append([]string{""}, kinds...) {
 		in := &Input{}
@@ -95,8 +96,8 @@ func (g *Generation) probe(ctx context.Context, kinds []string, diags *diagnosti
 		}
 		d := g.decide(ctx, in, probeDeadline)
 		switch {
-		case d.Error != "":
-			diags.errorf(position{}, "decision.rego shows the shape", "an input without any fact gets no decision: %s", d.Error)
+		case d.Error != "" && kind != "":
+			diags.errorf(position{}, "decision.rego shows the shape", "action %q without any fact gets no decision: %s", kind, d.Error)
 			return
 		case d.Verdict == Run:
 			diags.errorf(position{}, "a condition is met although nothing is known; lull policy check finds such rules",

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -30,7 +31,7 @@ func files(content map[string]string) engine.Layer {
 func options(layers ...engine.Layer) engine.Options {
 	return engine.Options{
 		Layers: func() []engine.Layer { return append([]engine.Layer{embedded}, layers...) },
-		Schema: runner.Schema(),
+		Schema: runner.Schema(), Deadline: 10 * time.Second, // of a loaded test machine
 	}
 }
 
@@ -99,4 +100,3 @@ func sameStrings(t testing.TB, what string, got, want []string) {
 		t.Errorf("%s (-want +got):\n%s", what, d)
 	}
 }
-

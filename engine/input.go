@@ -63,33 +63,32 @@ type Input struct {
 	Action, Update, Updater, Trust, Sandbox, Control, Running, Facts, Meta, Clock Section
 }
 
-func (in *Input) members() []struct {
-	key *ast.Term
-	sec Section
-} {
-	type member = struct {
-		key *ast.Term
-		sec Section
+// sectionKeys are the members of the input, in the order of section.
+var sectionKeys = []string{"action", "update", "updater", "trust", "sandbox", "control", "running", "facts", "meta", "clock"}
+
+var sectionTerms = func() (terms []*ast.Term) {
+	for _, k := range sectionKeys {
+		terms = append(terms, ast.StringTerm(k))
 	}
-	return []member{
-		{keyAction, in.Action}, {keyUpdate, in.Update}, {keyUpdater, in.Updater}, {keyTrust, in.Trust}, {keySandbox, in.Sandbox},
-		{keyControl, in.Control}, {keyRunning, in.Running}, {keyFacts, in.Facts}, {keyMeta, in.Meta}, {keyClock, in.Clock},
-	}
+	return terms
+}()
+
+func sectionIndex(name string) int { return slices.Index(sectionKeys, name) }
+
+// ref points to the i-th section.
+func (in *Input) ref(i int) *Section {
+	return [...]*Section{&in.Action, &in.Update, &in.Updater, &in.Trust, &in.Sandbox, &in.Control, &in.Running, &in.Facts, &in.Meta, &in.Clock}[i]
 }
 
-var (
-	keyAction, keyUpdate, keyUpdater = ast.StringTerm("action"), ast.StringTerm("update"), ast.StringTerm("updater")
-	keyTrust, keySandbox, keyControl = ast.StringTerm("trust"), ast.StringTerm("sandbox"), ast.StringTerm("control")
-	keyRunning, keyFacts, keyMeta    = ast.StringTerm("running"), ast.StringTerm("facts"), ast.StringTerm("meta")
-	keyClock                         = ast.StringTerm("clock")
-)
+// section returns the i-th section, nil when it is absent.
+func (in *Input) section(i int) *ast.Term { return in.ref(i).term }
 
 // term is the document as OPA wants it: an object of shared terms.
 func (in *Input) term() *ast.Term {
-	pairs := make([][2]*ast.Term, 0, 10)
-	for _, m := range in.members() {
-		if m.sec.term != nil {
-			pairs = append(pairs, [2]*ast.Term{m.key, m.sec.term})
+	pairs := make([][2]*ast.Term, 0, len(sectionTerms))
+	for i, key := range sectionTerms {
+		if t := in.section(i); t != nil {
+			pairs = append(pairs, [2]*ast.Term{key, t})
 		}
 	}
 	return ast.NewTerm(ast.NewObject(pairs...))
@@ -136,19 +135,16 @@ func (e *Engine) ParseInput(data []byte) (*Input, error) {
 
 func newInput(m map[string]any) (*Input, error) {
 	in := &Input{}
-	for name, dst := range map[string]*Section{
-		"action": &in.Action, "update": &in.Update, "updater": &in.Updater, "trust": &in.Trust, "sandbox": &in.Sandbox,
-		"control": &in.Control, "running": &in.Running, "facts": &in.Facts, "meta": &in.Meta, "clock": &in.Clock,
-	} {
+	for i, name := range sectionKeys {
 		v, there := m[name]
 		if !there {
 			continue
 		}
-		s, err := NewSection(v)
+		sec, err := NewSection(v)
 		if err != nil {
 			return nil, &InputError{[]string{"input." + name + ": " + err.Error()}}
 		}
-		*dst = s
+		*in.ref(i) = sec
 	}
 	return in, nil
 }

@@ -44,7 +44,7 @@ func (e *Engine) NextCheck(in *Input, d Decision, now time.Time) time.Time {
 		}
 	}
 	for _, name := range d.WaitsFor {
-		alts, err := g.alternatives(context.Background(), name, in)
+		alts, err := g.alternatives(context.Background(), name, in, volatile)
 		if err != nil {
 			sooner(pollEvery)
 			continue
@@ -95,8 +95,8 @@ func (c comparison) after(in *Input) time.Duration {
 // distance is how many seconds the observed number is from the needed one;
 // negative when it is not known, because then only an event can tell.
 func (c comparison) distance(in *Input) time.Duration {
-	have, ok1 := number(in.lookup(c.path))
-	want, ok2 := number(c.value)
+	have, ok1 := number(in.find(c.ref))
+	want, ok2 := number(c.value.Value)
 	if !ok1 || !ok2 {
 		return -1
 	}
@@ -106,11 +106,8 @@ func (c comparison) distance(in *Input) time.Duration {
 	return time.Duration((want-have)*float64(time.Second)) + time.Second/2
 }
 
-func number(t *ast.Term) (float64, bool) {
-	if t == nil {
-		return 0, false
-	}
-	n, ok := t.Value.(ast.Number)
+func number(v ast.Value) (float64, bool) {
+	n, ok := v.(ast.Number)
 	if !ok {
 		return 0, false
 	}

@@ -80,7 +80,9 @@ func required(c *node, name string, known map[string]*Condition, diags *diagnost
 // attach notes on each condition which kinds require it, and warns about those
 // that nobody requires.
 func attach(known map[string]*Condition, reqs []Requirement, diags *diagnostics) []Condition {
+	named := map[string]bool{} // also by a false: there for an administrator to turn on
 	for _, r := range reqs {
+		named[r.Condition] = true
 		if c := known[r.Condition]; c != nil && r.Required {
 			c.RequiredFor = append(c.RequiredFor, r.Kind)
 			c.Denies = c.Denies || r.Denies
@@ -92,9 +94,9 @@ func attach(known map[string]*Condition, reqs []Requirement, diags *diagnostics)
 		slices.Sort(c.RequiredFor)
 		c.RequiredFor = slices.Compact(c.RequiredFor)
 		at := position{c.File, c.Line, 1}
-		if len(c.RequiredFor) == 0 {
+		if !named[name] {
 			diags.warnf(at, "name it in requirements/data.yaml, or delete the rule", "nothing requires the condition %q", name)
-		} else if c.Title == "" {
+		} else if c.Title == "" && len(c.RequiredFor) > 0 {
 			diags.warnf(at, "add a # METADATA block with title, custom.clears_by and custom.remedy", "condition %q has no METADATA, so nobody can be told what it means", name)
 		}
 		out = append(out, *c)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
@@ -18,33 +19,65 @@ type alternative struct {
 
 // comparison is path op value, as facts.presence.idle_seconds >= 1200.
 type comparison struct {
-	path  string // below input; "" when the expression is not a plain comparison
+	path  string  // below input; "" when the expression is not a plain comparison
+	ref   ast.Ref // the same
 	op    string
 	value *ast.Term
 	text  string
 }
 
-// volatile are the sections that can change while an action waits.
-var volatile = []string{"input.facts", "input.control", "input.clock", "input.trust", "input.running", "input.sandbox"}
+// volatile are the parts of the input that can change while an action waits.
+// What moves with the clock inside update is among them only for re-checks: an
+// explanation reads better with the deadline of this moment worked in.
+var (
+	volatile = unknowns("facts", "meta", "control", "clock", "trust", "running", "sandbox")
+	moving   = unknowns("update.deadline_in_seconds", "update.waited_seconds", "updater.failures")
+)
+
+func unknowns(paths ...string) []*ast.Term {
+	out := make([]*ast.Term, 0, len(paths))
+	for _, p := range paths {
+		out = append(out, ast.MustParseTerm("input."+p))
+	}
+	return out
+}
+
+// residualDeadline bounds one partial evaluation; a condition that takes longer
+// counts as one that cannot be compiled.
+const residualDeadline = 100 * time.Millisecond
 
 // alternatives partially evaluates one condition with everything volatile
 // unknown and the action, update and updater known.
-func (g *Generation) alternatives(ctx context.Context, condition string, in *Input) ([]alternative, error) {
-	queries, err := g.prog.partial(ctx, condition, in)
+func (g *Generation) alternatives(ctx context.Context, condition string, in *Input, unknown []*ast.Term) ([]alternative, error) {
+	body, err := g.prog.compileQuery(fmt.Sprintf("data.eligibility.met[%q]", condition))
+	if err != nil {
+		return nil, err
+	}
+	cancel := topdown.NewCancel()
+	defer time.AfterFunc(residualDeadline, cancel.Cancel).Stop()
+	bodies, _, err := topdown.NewQuery(body).WithCompiler(g.prog.compiler).WithStore(g.prog.store).WithTransaction(g.prog.txn).
+		WithBaseCache(g.prog.data).WithInput(in.term()).WithUnknowns(unknown).WithCancel(cancel).WithMetrics(noMetrics).PartialRun(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var alts []alternative
-	for _, body := range queries {
-		alt := alternative{}
-		for _, e := range body {
-			c := readComparison(e)
-			alt.opaque = alt.opaque || c.path == ""
-			alt.parts = append(alt.parts, c)
-		}
-		alts = append(alts, alt)
+	for _, body := range bodies {
+		alts = append(alts, readAlternative(body))
 	}
 	return alts, nil
+}
+
+func readAlternative(body ast.Body) alternative {
+	alt := alternative{}
+	for _, e := range body {
+		if t, ok := e.Terms.(*ast.Term); ok && !e.Negated && t.Equal(ast.InternedTerm(true)) {
+			continue
+		}
+		c := readComparison(e)
+		alt.opaque = alt.opaque || c.path == ""
+		alt.parts = append(alt.parts, c)
+	}
+	return alt
 }
 
 var flipped = map[string]string{"gte": "<=", "lte": ">=", "gt": "<", "lt": ">", "equal": "==", "eq": "=="}
@@ -63,10 +96,11 @@ func readComparison(e *ast.Expr) comparison {
 		a, b, ops = b, a, flipped
 	}
 	ref, ok := a.Value.(ast.Ref)
-	if !ok || !ref.IsGround() || !ref[0].Equal(ast.InputRootDocument) || !ast.IsConstant(b.Value) || ops[op] == "" {
+	if !ok || len(ref) < 2 || !ref.IsGround() || !ref[0].Equal(ast.InputRootDocument) || !ast.IsConstant(b.Value) || ops[op] == "" {
 		return c
 	}
 	c.path, _ = inputPath(ref)
+	c.ref = ref
 	c.op, c.value = ops[op], b
 	c.text = c.path + " " + c.op + " " + b.String()
 	return c
@@ -74,37 +108,35 @@ func readComparison(e *ast.Expr) comparison {
 
 // holds evaluates the comparison on an input; false when the path is absent.
 func (c comparison) holds(in *Input) bool {
-	v := in.lookup(c.path)
-	if v == nil || c.path == "" {
+	if c.path == "" {
 		return false
 	}
-	if c.op == "==" {
-		return v.Equal(c.value)
+	v := in.find(c.ref)
+	return v != nil && compare(v, c.op, c.value.Value) == yes
+}
+
+// find returns the value at a reference below input, nil when it is absent.
+func (in *Input) find(ref ast.Ref) ast.Value {
+	name, _ := ref[1].Value.(ast.String)
+	i := sectionIndex(string(name))
+	if i < 0 || in.section(i) == nil {
+		return nil
 	}
-	if ast.ValueName(v.Value) != ast.ValueName(c.value.Value) {
-		return false
+	v, err := in.section(i).Value.Find(ref[2:])
+	if err != nil {
+		return nil
 	}
-	n := v.Value.Compare(c.value.Value)
-	switch c.op {
-	case ">=":
-		return n >= 0
-	case "<=":
-		return n <= 0
-	case ">":
-		return n > 0
-	}
-	return n < 0
+	return v
 }
 
 // lookup returns the term at a dotted path, nil when it is absent.
 func (in *Input) lookup(path string) *ast.Term {
 	first, rest, _ := strings.Cut(path, ".")
-	var at *ast.Term
-	for _, m := range in.members() {
-		if m.key.Value.Compare(ast.String(first)) == 0 {
-			at = m.sec.term
-		}
+	i := sectionIndex(first)
+	if i < 0 {
+		return nil
 	}
+	at := in.section(i)
 	for rest != "" && at != nil {
 		first, rest, _ = strings.Cut(rest, ".")
 		obj, ok := at.Value.(ast.Object)
@@ -119,21 +151,4 @@ func (in *Input) lookup(path string) *ast.Term {
 // unmetParts are the comparisons of an alternative that do not hold.
 func (a alternative) unmetParts(in *Input) []comparison {
 	return slices.DeleteFunc(slices.Clone(a.parts), func(c comparison) bool { return c.holds(in) })
-}
-
-type residualCache struct{}
-
-// partial evaluates one condition as far as it can without what is volatile.
-func (p *program) partial(ctx context.Context, condition string, in *Input) ([]ast.Body, error) {
-	body, err := p.compileQuery(fmt.Sprintf("data.eligibility.met[%q]", condition))
-	if err != nil {
-		return nil, err
-	}
-	var unknowns []*ast.Term
-	for _, v := range volatile {
-		unknowns = append(unknowns, ast.MustParseTerm(v))
-	}
-	bodies, _, err := topdown.NewQuery(body).WithCompiler(p.compiler).WithStore(p.store).WithTransaction(p.txn).
-		WithInput(in.term()).WithUnknowns(unknowns).WithMetrics(noMetrics).PartialRun(ctx)
-	return bodies, err
 }

@@ -1,0 +1,73 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/lullhq/lull/engine"
+)
+
+// waiting fills a re-checker with n installs that wait for an absent user, all
+// on the same facts, and returns it with those facts and with facts on which
+// all of them may run.
+func waiting(t testing.TB, e *engine.Engine, n int) (r *engine.Rechecker, busy, calm *engine.Input) {
+	t.Helper()
+	busy = input(t, e, map[string]any{"facts/presence/idle_seconds": 10, "facts/presence/locked": false})
+	calm = input(t, e, nil)
+	r = e.Rechecker()
+	for i := range n {
+		in := input(t, e, map[string]any{"action/updater": fmt.Sprint("com.example.app", i), "facts/presence/idle_seconds": 10})
+		r.Set(fmt.Sprint(i), in, e.Decide(context.Background(), busy))
+	}
+	r.Share(busy.Facts, busy.Meta, busy.Clock)
+	return r, busy, calm
+}
+
+func TestARecheckFindsWhatMayRun(t *testing.T) {
+	e := open(t)
+	r, busy, calm := waiting(t, e, 3)
+	sameStrings(t, "while the user is there", r.Ready(context.Background()), []string{})
+	r.Share(calm.Facts, calm.Meta, calm.Clock)
+	sameStrings(t, "once the user is away", r.Ready(context.Background()), []string{"0", "1", "2"})
+	r.Drop("1")
+	sameStrings(t, "after one was dropped", r.Ready(context.Background()), []string{"0", "2"})
+	r.Share(busy.Facts, busy.Meta, busy.Clock)
+	sameStrings(t, "after the user came back", r.Ready(context.Background()), []string{})
+}
+
+func TestARecheckOfUnchangedFactsAllocatesNothing(t *testing.T) {
+	r, _, _ := waiting(t, open(t), 100)
+	r.Ready(context.Background())
+	if n := testing.AllocsPerRun(100, func() { r.Ready(context.Background()) }); n != 0 {
+		t.Errorf("got %v allocations, want none", n)
+	}
+}
+
+func BenchmarkRecheckUnchanged(b *testing.B) {
+	r, _, _ := waiting(b, open(b), 1000)
+	r.Ready(context.Background())
+	b.ReportAllocs()
+	for b.Loop() {
+		r.Ready(context.Background())
+	}
+}
+
+// BenchmarkRecheck1000 shares fresh facts among 1,000 waiting actions and
+// checks all of them.
+func BenchmarkRecheck1000(b *testing.B) {
+	e := open(b)
+	r, busy, _ := waiting(b, e, 1000)
+	other := input(b, e, map[string]any{"facts/presence/idle_seconds": 20, "facts/presence/locked": false})
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		facts := busy.Facts
+		if i%2 == 0 {
+			facts = other.Facts
+		}
+		r.Share(facts, busy.Meta, busy.Clock)
+		if len(r.Ready(context.Background())) != 0 {
+			b.Fatal("nobody may run while the user is there")
+		}
+	}
+}
