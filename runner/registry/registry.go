@@ -1,7 +1,3 @@
-// Package registry reads the directories in which packages of the operating
-// system leave updaters: <dir>/<updater id>/manifest.json and its payload. It
-// says what is there and how it differs from what was seen before; whether it
-// may run is trust's question.
 package registry
 
 import (
@@ -10,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,15 +18,16 @@ const manifestName = "manifest.json"
 // Entry is one drop-in updater.
 type Entry struct {
 	ID          string // the directory's name, which has to be the updater's id
-	Dir         string
-	Fingerprint string // changes when a file is added, removed, or written
+	Dir         string // links resolved
+	Fingerprint string // changes when a file is added, removed or written
 }
 
-// Scan lists the drop-in updaters of dirs, lowest first: the same id in a
-// later directory hides the earlier one. Names that start with a dot are
-// ignored, so that a package can be put together beside and renamed into
-// place; so is a directory without a manifest, which is not complete yet.
-// Directories that do not exist are empty.
+// Scan lists the drop-in updaters of dirs, lowest first, in the order of their
+// ids. Names that start with a dot are ignored, so that a package can be put
+// together beside and renamed into place; so is a directory without a
+// manifest, which is not complete yet. A directory that does not exist is
+// empty; one that cannot be read is an error, so that nobody takes its updaters
+// for vanished.
 func Scan(dirs []string) ([]Entry, error) {
 	byID := map[string]Entry{}
 	for _, dir := range dirs {
@@ -41,22 +39,27 @@ func Scan(dirs []string) ([]Entry, error) {
 			return nil, fmt.Errorf("read the updaters of %s: %w", dir, err)
 		}
 		for _, e := range list {
-			entry := Entry{ID: e.Name(), Dir: filepath.Join(dir, e.Name())}
-			if strings.HasPrefix(entry.ID, ".") || !hasManifest(entry.Dir) {
-				continue
+			if !strings.HasPrefix(e.Name(), ".") {
+				look(byID, e.Name(), filepath.Join(dir, e.Name()))
 			}
-			if entry.Fingerprint, err = fingerprint(entry.Dir); err != nil {
-				return nil, err
-			}
-			byID[entry.ID] = entry
 		}
 	}
-	out := make([]Entry, 0, len(byID))
-	for _, e := range byID {
-		out = append(out, e)
+	return slices.SortedFunc(maps.Values(byID), func(a, b Entry) int { return strings.Compare(a.ID, b.ID) }), nil
+}
+
+// look notes what stands at path: an updater, a mask, or nothing of ours.
+func look(byID map[string]Entry, id, path string) {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return // a dangling link, or it is being taken away
 	}
-	slices.SortFunc(out, func(a, b Entry) int { return strings.Compare(a.ID, b.ID) })
-	return out, nil
+	if real == os.DevNull {
+		delete(byID, id)
+		return
+	}
+	if hasManifest(real) {
+		byID[id] = Entry{ID: id, Dir: real, Fingerprint: fingerprint(real)}
+	}
 }
 
 func hasManifest(dir string) bool {
@@ -65,25 +68,21 @@ func hasManifest(dir string) bool {
 }
 
 // fingerprint covers names, sizes, modes and times, not content: it only says
-// when it is worth asking trust, which reads every byte.
-func fingerprint(dir string) (string, error) {
+// when it is worth asking trust, which reads every byte. What cannot be looked
+// at is part of it, so that trust is asked and says why.
+func fingerprint(dir string) string {
 	h := sha256.New()
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil {
+			var info fs.FileInfo
+			if info, err = d.Info(); err == nil {
+				fmt.Fprintf(h, "%q %d %v %d\n", path, info.Size(), info.Mode(), info.ModTime().UnixNano())
+			}
 		}
-		info, err := d.Info()
 		if err != nil {
-			return err
+			fmt.Fprintf(h, "%q %v\n", path, err)
 		}
-		fmt.Fprintf(h, "%q %d %v %d\n", path, info.Size(), info.Mode(), info.ModTime().UnixNano())
 		return nil
 	})
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", nil // it is being taken away; the next event says more
-	}
-	if err != nil {
-		return "", fmt.Errorf("look at %s: %w", dir, err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return hex.EncodeToString(h.Sum(nil))
 }
