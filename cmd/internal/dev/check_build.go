@@ -58,7 +58,7 @@ func checkBuild(ctx context.Context) error {
 
 func buildFor(ctx context.Context, dir, platform string) error {
 	file := filepath.Join(dir, strings.ReplaceAll(platform, "/", "-"))
-	if err := sh(ctx, crossEnv(platform), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", file, "./cmd/lull"); err != nil {
+	if err := sh(ctx, crossEnv(platform), "go", "build", "-ldflags=-s -w", "-o", file, "./cmd/lull"); err != nil {
 		return fmt.Errorf("%s: %w", platform, err)
 	}
 	info, err := os.Stat(file)
