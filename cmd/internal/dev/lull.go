@@ -8,6 +8,7 @@ import (
 
 // buildLull builds the binary into a throwaway directory, from the cache that
 // the tests filled.
+//
 // The rooms are never imported here: what is measured and checked is what a
 // user runs, and this command still works while a room does not compile.
 func buildLull(ctx context.Context) (file string, remove func(), err error) {

@@ -113,7 +113,7 @@ func (t *Tree) Docs() []Violation {
 var unwanted = []struct{ re, why string }{
 	{`\b(TO` + `DO|FIX` + `ME|XX` + `X)\b`, "finish it, or file an issue"},
 	{`/work/` + `(main|in|shared|steering)\b|/far` + `m/|/tmp/` + `(plan|tools)\b|/root/` + `(go|\.cache|\.pyenv)`, "a path of one machine"},
-	{`https?://(deb|proxy|registry|sum)\.`, "the host of a package registry"},
+	{`https?://(deb|registry|sum)\.`, "the host of a package registry"},
 	{`\b(proxy|sum)\.go` + `lang\.org|deb\.deb` + `ian\.org|registry\.npm` + `js\.org|pypi\.` + `org`, "the host of a package registry"},
 }
 
