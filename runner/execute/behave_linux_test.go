@@ -37,7 +37,7 @@ func behaveHere(what string, args []string) int {
 			return 1
 		}
 		for range 500 {
-			if _, err := os.Stat(args[0]); err == nil {
+			if fi, err := os.Stat(args[0]); err == nil && fi.Size() > 0 {
 				return 0
 			}
 			time.Sleep(5 * time.Millisecond)

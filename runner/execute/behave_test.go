@@ -46,9 +46,13 @@ func behave(what string, args []string) int {
 	case "sleep":
 		time.Sleep(time.Hour)
 		return 0
-	case "count": // writes a growing number into a file
+	case "count": // writes a growing number into a file, which is never empty once it has one
+		f, err := os.Create(args[0])
+		if err != nil {
+			return 1
+		}
 		for i := 0; ; i++ {
-			_ = os.WriteFile(args[0], []byte(strconv.Itoa(i)), 0o644)
+			_, _ = f.WriteAt(fmt.Appendf(nil, "%09d", i), 0)
 			time.Sleep(2 * time.Millisecond)
 		}
 	}

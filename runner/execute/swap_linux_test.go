@@ -161,7 +161,7 @@ func TestOtherBytesNeverRun(t *testing.T) {
 		}
 	}
 	t.Logf("%d rounds: %d ran the good bytes, %d were refused (last: %s), other bytes never ran", rounds, ran, refused, why)
-	if ran == 0 || refused == 0 {
+	if rounds >= 500 && (ran == 0 || refused == 0) {
 		t.Errorf("the race was none: %d ran, %d refused; last refusal: %s", ran, refused, why)
 	}
 }
