@@ -22,7 +22,7 @@ thresholds := {
 	"io_queue_rotating_depth": 0.5,
 	"io_queue_solid_depth": 2,
 	"cpu_busy_ratio": 0.2,
-	"disk_space_factor": 2,
+	"disk_copies_count": 2,
 	"disk_reserve_bytes": 1000,
 	"after_boot_seconds": {"standard": 600, "limited": 600, "constrained": 1800},
 	"after_resume_seconds": 60,

@@ -27,20 +27,19 @@ type object = map[string]any
 func inputSchema() object {
 	s := closed(object{
 		"action": closed(object{
-			"kind":    enum(actionScan, actionDownload, actionInstall, actionUninstall, actionPrereboot, actionRestart, actionComplete),
-			"updater": text, "update": text, "pausable": boolean, "exclusive": boolean, "requires_network": boolean,
+			"kind": kind, "updater": name, "update": name, "pausable": boolean, "exclusive": boolean, "requires_network": boolean,
 			"disk_bytes": natural, "estimated_seconds": natural,
 		}, "kind", "updater", "pausable", "exclusive", "requires_network", "disk_bytes", "estimated_seconds"),
 		"update": closed(object{
 			"component": text, "version": text, "security": boolean, "size_bytes": natural, "deadline_in_seconds": integer,
 			"grace_seconds": natural, "waited_seconds": natural, "restart": enum(restartNone, restartApp, restartSession, restartSystem),
 		}, "component", "version", "security", "size_bytes", "grace_seconds", "waited_seconds", "restart"),
-		"updater": closed(object{"id": text, "vendor": text, "priority": natural, "failures": natural}, "id", "vendor", "priority", "failures"),
+		"updater": closed(object{"id": name, "vendor": name, "priority": natural, "failures": natural}, "id", "vendor", "priority", "failures"),
 		"trust":   trust.FactsSchema(),
 		"sandbox": closed(object{"layers": list(text), "memory": enum("enforced", "weak", "none")}, "layers", "memory"),
 		"control": closed(object{"hold": boolean, "approved": boolean, "approved_metered": boolean, "retry_in_seconds": natural},
 			"hold", "approved", "approved_metered", "retry_in_seconds"),
-		"running": list(closed(object{"updater": text, "kind": text, "exclusive": boolean}, "updater", "kind", "exclusive")),
+		"running": list(closed(object{"updater": name, "kind": kind, "exclusive": boolean}, "updater", "kind", "exclusive")),
 		"facts":   facts.Schema(),
 		"meta":    facts.MetaSchema(),
 		"clock": closed(object{
@@ -55,6 +54,8 @@ func inputSchema() object {
 
 var (
 	text    = object{"type": "string"}
+	name    = object{"type": "string", "minLength": 1}
+	kind    = enum(actionScan, actionDownload, actionInstall, actionUninstall, actionPrereboot, actionRestart, actionComplete)
 	boolean = object{"type": "boolean"}
 	integer = object{"type": "integer"}
 	natural = object{"type": "integer", "minimum": 0}

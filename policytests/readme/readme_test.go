@@ -25,6 +25,6 @@ func TestTheManualIsWhatThePoliciesSay(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(got) != string(want) {
-		t.Errorf("%s is out of date; run: go run ./cmd/internal/dev gen", file)
+		t.Errorf("%s is out of date; run: go test ./policytests/readme -update", file)
 	}
 }
