@@ -47,7 +47,7 @@ func FuzzInspect(f *testing.F) {
 }
 
 // memoryDir is a directory that is quick to flush, where there is one.
-func memoryDir(t *testing.T) string {
+func memoryDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/dev/shm", "lull")
 	if err != nil {

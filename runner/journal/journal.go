@@ -100,38 +100,45 @@ func Open(o Options) (*Journal, error) {
 func (j *Journal) path() string { return filepath.Join(j.opt.Dir, fileName) }
 
 func (j *Journal) open() error {
+	var work Record // the newest record that is not a checkpoint
 	found, err := inspect(j.path(), func(r Record) {
 		j.last = r
 		if j.since++; r.Kind == KindCheckpoint {
 			j.since = 0
+		} else {
+			work = r
 		}
 	})
 	if err != nil {
 		return fmt.Errorf("read the journal: %w", err)
 	}
-	note, err := j.repair(found)
-	if err != nil {
+	j.head = found.head
+	if err := j.repair(found, work); err != nil {
 		return fmt.Errorf("repair the journal: %w", err)
 	}
-	j.file, err = os.OpenFile(j.path(), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o640)
-	if err != nil {
+	if err := j.openFile(); err != nil {
 		return fmt.Errorf("open the journal: %w", err)
 	}
-	if found.empty {
-		if err := syncDir(j.opt.Dir); err != nil {
-			return err
-		}
-	}
-	j.head = found.head
-	if note != nil {
-		j.log.Warn("the journal was repaired", "what", note.What, "place", note.Place)
-		_, err = j.Append(KindRecovered, note)
+	if found.damage != nil && found.damage.torn {
+		_, err = j.Append(KindRecovered, j.recovered(found))
 	}
 	return err
 }
 
-// Salvaged returns the records that lay behind damage found by Open. They are
-// not part of the journal any more; the caller decides how careful to be.
+func (j *Journal) openFile() (err error) {
+	j.file, err = os.OpenFile(j.path(), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o640)
+	if err != nil {
+		return err
+	}
+	if j.head.seq == 0 {
+		return syncDir(j.opt.Dir) // the file may be new
+	}
+	return nil
+}
+
+// Salvaged returns the records that lay behind damage found by Open, or found
+// by an earlier Open after which nothing else was recorded. They are not part
+// of the journal any more; the caller decides how careful to be.
 func (j *Journal) Salvaged() []Record { return j.salvaged }
 
 // Append writes one record and returns when it is on disk. On an error nothing
@@ -163,20 +170,34 @@ func (j *Journal) append(kind string, body json.RawMessage) (Record, error) {
 	if j.broken != nil {
 		return Record{}, j.broken
 	}
-	rec := Record{Seq: j.head.seq + 1, Time: j.opt.Now().Round(0).UTC(), Boot: j.opt.Boot, Kind: kind, Prev: j.head.prev(), Body: body}
-	line, err := json.Marshal(rec)
+	rec, line, err := j.next(kind, body)
 	if err != nil {
 		return Record{}, err
 	}
-	if len(line) >= maxLine {
-		return Record{}, fmt.Errorf("a %s record of %d bytes is longer than a line may be (%d)", kind, len(line), maxLine)
-	}
-	if err := j.writeOrSpend(kind, append(line, '\n')); err != nil {
+	if err := j.writeOrSpend(kind, line); err != nil {
 		return Record{}, err
 	}
-	j.head = head{seq: rec.Seq, hash: hashOf(line), size: j.head.size + int64(len(line)) + 1}
-	j.last = rec
+	j.follow(rec, line)
 	return rec, nil
+}
+
+// next makes the record that follows the head, and its line.
+func (j *Journal) next(kind string, body json.RawMessage) (Record, []byte, error) {
+	rec := Record{Seq: j.head.seq + 1, Time: j.opt.Now().Round(0).UTC(), Boot: j.opt.Boot, Kind: kind, Prev: j.head.prev(), Body: body}
+	line, err := json.Marshal(rec)
+	if err != nil {
+		return Record{}, nil, err
+	}
+	if len(line) >= maxLine {
+		return Record{}, nil, fmt.Errorf("a %s record of %d bytes is longer than a line may be (%d)", kind, len(line), maxLine)
+	}
+	return rec, append(line, '\n'), nil
+}
+
+// follow makes a line that is on disk the head.
+func (j *Journal) follow(rec Record, line []byte) {
+	j.head = head{seq: rec.Seq, hash: hashOf(line[:len(line)-1]), size: j.head.size + int64(len(line))}
+	j.last = rec
 }
 
 // write adds one line and flushes it. A line that was not acknowledged is cut

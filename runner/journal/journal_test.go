@@ -221,6 +221,38 @@ func TestAllBeforeTheDamageIsUsedAndAllOfItKept(t *testing.T) {
 	}
 }
 
+func TestADaemonThatEndedRightAfterTheRepairLeavesWhatWasSalvagedToTheNext(t *testing.T) {
+	dir := filled(t, 5)
+	put(t, dir, bytes.Replace(data(t, dir), []byte(`"body":{"n":2}`), []byte(`"body":{"n":7}`), 1))
+	first := open(t, Options{Dir: dir})
+	first.Close() // signs the head, as an orderly end does
+	second := open(t, Options{Dir: dir})
+	if got := second.Salvaged(); len(got) != 2 || got[0].Seq != 4 {
+		t.Fatalf("got %d records, want 4 and 5", len(got))
+	}
+	if _, err := second.Append("needs_attention", body{}); err != nil {
+		t.Fatal(err)
+	}
+	second.Close()
+	if got := open(t, Options{Dir: dir}).Salvaged(); got != nil {
+		t.Errorf("after something else was recorded: got %d records", len(got))
+	}
+}
+
+func TestEachDamageIsKeptUnderItsOwnName(t *testing.T) {
+	dir := filled(t, 3)
+	for range 3 {
+		put(t, dir, append(data(t, dir), "nonsense\n"...))
+		open(t, Options{Dir: dir}).Close()
+	}
+	if kept, _ := filepath.Glob(filepath.Join(dir, "*.damaged-*")); len(kept) != 3 {
+		t.Errorf("got %q, want three files", kept)
+	}
+	if _, err := Verify(dir); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestADamagedJournalIsReadUpToTheDamage(t *testing.T) {
 	dir := filled(t, 5)
 	put(t, dir, bytes.Replace(data(t, dir), []byte(`"kind":"started"`), []byte(`"kind":"startes"`), 1))
