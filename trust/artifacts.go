@@ -157,9 +157,6 @@ func (t *Trust) takeArtifact(ctx context.Context, src *source, w *writer, e expe
 	}
 	readAhead(f.Fd())
 	_, err = w.add(ctx, f, e)
-	if e.Size > 64<<20 {
-		readDone(f.Fd())
-	}
 	return at(src.path, err)
 }
 

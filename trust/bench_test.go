@@ -159,16 +159,22 @@ func TestTakingAPackageCostsLittleMoreThanHashing(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	u, err := w.AdmitUpdate(t.Context(), p, w.path("stage"), w.signDocument(d))
-	if err != nil {
-		t.Fatal(err)
-	}
-	taking := cpuOf(func() {
-		if _, err := w.AdmitArtifacts(t.Context(), p, u, w.path("stage")); err != nil {
+	best := plain * 100
+	for range 3 {
+		u, err := w.AdmitUpdate(t.Context(), p, w.path("stage"), w.signDocument(d))
+		if err != nil {
 			t.Fatal(err)
 		}
-	})
-	t.Logf("%d MiB: hashing %v CPU, copying while hashing with fsync %v, ratio %.2f (issue 5: at most 1.6)", mib, plain, taking, float64(taking)/float64(plain))
+		best = min(best, cpuOf(func() {
+			if _, err := w.AdmitArtifacts(t.Context(), p, u, w.path("stage")); err != nil {
+				t.Fatal(err)
+			}
+		}))
+		if err := w.GC([]string{p.Digest}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d MiB: hashing %v CPU, copying while hashing with fsync %v, ratio %.2f (issue 5: at most 1.6)", mib, plain, best, float64(best)/float64(plain))
 }
 
 func cpuOf(f func()) time.Duration {

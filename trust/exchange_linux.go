@@ -10,6 +10,3 @@ func exchange(a, b string) error {
 
 // readAhead tells the kernel that f is read once from start to end.
 func readAhead(fd uintptr) { _ = unix.Fadvise(int(fd), 0, 0, unix.FADV_SEQUENTIAL) }
-
-// readDone lets go of the cached pages of a large file that was read once.
-func readDone(fd uintptr) { _ = unix.Fadvise(int(fd), 0, 0, unix.FADV_DONTNEED) }

@@ -77,7 +77,7 @@ type expect struct {
 }
 
 // buffers keep the copying of large files at one size of memory.
-var buffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
+var buffers = sync.Pool{New: func() any { b := make([]byte, 128<<10); return &b }}
 
 // add copies one file into the entry while hashing it: the bytes that are
 // hashed are those that are kept. src is read once, to one byte past the size

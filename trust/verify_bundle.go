@@ -336,7 +336,7 @@ func (q *question) take(res *VerifyResult, r *rootFile, out *sig.Result, err err
 // takeStatement names the subject whose digest was asked for.
 func (q *question) takeStatement(res *VerifyResult, s *sig.Statement) error {
 	want := hex.EncodeToString(q.subject.Digest)
-	i := slices.IndexFunc(s.Subject, func(t sig.Thing) bool { return t.Digest["sha256"] == want })
+	i := slices.IndexFunc(s.Subject, func(t sig.Thing) bool { return t.Digest[hashNames[q.hash]] == want })
 	if i < 0 {
 		return refuse(ErrSignature, q.Bundle, "the attestation is about something else", "")
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
@@ -70,14 +71,27 @@ func (b *Bundle) Names(k *PublicKey) bool {
 	return b.hint == base64.StdEncoding.EncodeToString(k.SPKI[:])
 }
 
-// Hash is the algorithm with which the signed file must be hashed. A DSSE
-// envelope compares SHA-256.
+// Hash is the algorithm with which the signed file must be hashed. For a DSSE
+// envelope it is the one that its subjects use, SHA-256 if they use several:
+// what an npm provenance states, for one, is a SHA-512 digest.
 func (b *Bundle) Hash() (crypto.Hash, error) {
-	if b.env != nil {
-		return crypto.SHA256, nil
+	if b.env == nil {
+		return hashNamed(b.digest.DigestAlgorithm())
 	}
-	return hashNamed(b.digest.DigestAlgorithm())
+	s, err := statementOf(b.env)
+	if err != nil {
+		return 0, err
+	}
+	for _, h := range []crypto.Hash{crypto.SHA256, crypto.SHA512, crypto.SHA384} {
+		if slices.ContainsFunc(s.Subject, func(t Thing) bool { return t.Digest[hashNames[h]] != "" }) {
+			return h, nil
+		}
+	}
+	return 0, errors.New("no subject has a SHA-256, SHA-384 or SHA-512 digest")
 }
+
+// hashNames are the names of digests in statements, and for sigstore-go.
+var hashNames = map[crypto.Hash]string{crypto.SHA256: "sha256", crypto.SHA384: "sha384", crypto.SHA512: "sha512"}
 
 func hashNamed(name string) (crypto.Hash, error) {
 	switch name {

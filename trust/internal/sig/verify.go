@@ -134,7 +134,7 @@ func (b *Bundle) artifact(s Subject) (verify.ArtifactPolicyOption, error) {
 	if len(s.Digest) != h.Size() {
 		return nil, fmt.Errorf("the bundle needs a digest of %d bytes, got %d", h.Size(), len(s.Digest))
 	}
-	return verify.WithArtifactDigest(map[crypto.Hash]string{crypto.SHA256: "sha256", crypto.SHA384: "sha384", crypto.SHA512: "sha512"}[h], s.Digest), nil
+	return verify.WithArtifactDigest(hashNames[h], s.Digest), nil
 }
 
 func (b *Bundle) result(out *verify.VerificationResult) (*Result, error) {

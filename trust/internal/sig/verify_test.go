@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/pem"
 	"strings"
 	"testing"
@@ -197,9 +198,23 @@ func TestPublishedBundles(t *testing.T) {
 	if iss != issuer || !strings.HasPrefix(san, "https://github.com/sigstore/sigstore-js/") {
 		t.Errorf("got claims %q %q", iss, san)
 	}
-	// Its subject has a SHA-512 digest only, which a SHA-256 question cannot match.
-	if _, err := b.VerifyIdentity(identity(t, san, ""), r, Subject{Digest: make([]byte, 32)}); err == nil {
+	digest, err := hex.DecodeString(said.Subject[0].Digest["sha512"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := b.VerifyIdentity(identity(t, san, ""), r, Subject{Digest: digest})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at, _ := res.SignedAt(); at.Year() != 2023 || !res.Logged || !res.SCT || res.Statement.PredicateType != said.PredicateType {
+		t.Errorf("got %+v", res)
+	}
+	digest[0] ^= 1
+	if _, err := b.VerifyIdentity(identity(t, san, ""), r, Subject{Digest: digest}); err == nil {
 		t.Error("believed for another file")
+	}
+	if _, err := b.VerifyIdentity(identity(t, "", `https://github\.com/sigstore/sigstore-js/`), r, Subject{Digest: digest}); err == nil {
+		t.Error("a part of the name was enough")
 	}
 }
 
