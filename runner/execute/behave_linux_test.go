@@ -87,6 +87,15 @@ func behaveHere(what string, args []string) int {
 			_ = os.Getpid()
 		}
 		return 0
+	case "lock": // holds a lock for as long as it is running, and then some
+		f, err := os.Create(args[0])
+		if err != nil || unix.Flock(int(f.Fd()), unix.LOCK_EX) != nil {
+			return 1
+		}
+		_, _ = f.WriteString("x")
+		time.Sleep(300 * time.Millisecond)
+		_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
+		time.Sleep(time.Hour)
 	case "put":
 		if err := os.WriteFile(args[0], []byte("x"), 0o755); err != nil {
 			fmt.Println(err)

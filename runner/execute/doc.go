@@ -58,7 +58,8 @@
 // environment and nothing of the caller's, the channel as descriptor LULL_FD.
 // Limits: lines of 64 KiB, 10 a second (50 at once), output as the Spec allows; what
 // exceeds them is a failure and never a hang. Its running time does not pass while
-// it is frozen or the machine sleeps.
+// it is frozen or the machine sleeps. A frozen program that holds a file lock for
+// which somebody else waits is thawed within a second or two.
 //
 // # Other platforms
 //

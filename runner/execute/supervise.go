@@ -19,13 +19,15 @@ type tree interface {
 	// it fails after a while when one hangs in the kernel.
 	kill() error
 	throttle(cpu, io Impact) error
+	// blocks tells whether somebody outside waits for a lock that the tree holds.
+	blocks() bool
 	// resident is the memory of the whole tree now, in bytes; 0 when unknown.
 	resident() int64
 	// usage is asked once, after kill.
 	usage(*Result)
 }
 
-// watchEvery is how often the memory of a tree without a controller is looked at.
+// watchEvery is how often a running tree's memory, and a frozen one's locks, are looked at.
 const watchEvery = time.Second
 
 // supervision owns one running attempt: a single goroutine, run, takes every decision.
@@ -245,9 +247,13 @@ func (s *supervision) say(v any) error {
 	return nil
 }
 
-// weigh looks at the tree's memory where no controller does.
+// weigh looks at the tree's memory where no controller does; a frozen one is looked
+// at for locks instead, and thawed when somebody waits for one.
 func (s *supervision) weigh() {
 	if s.clock.isFrozen() {
+		if s.tree.blocks() {
+			_ = s.thaw()
+		}
 		return
 	}
 	now := s.tree.resident()

@@ -75,6 +75,8 @@ func (g *group) throttle(cpu, _ Impact) error {
 	return unix.Setpriority(unix.PRIO_PGRP, g.cmd.Process.Pid, nice)
 }
 
+func (g *group) blocks() bool { return false }
+
 func (g *group) resident() int64 { return 0 }
 
 func (g *group) usage(r *Result) {

@@ -128,6 +128,8 @@ func (j *job) kill() error {
 // throttle sets the priority class of the job; Windows lowers I/O with it.
 func (j *job) throttle(cpu, _ Impact) error { return j.limit(cpu) }
 
+func (j *job) blocks() bool { return false }
+
 func (j *job) resident() int64 { return 0 }
 
 // usage is of the main process; it also gives the job back.
