@@ -3,7 +3,10 @@ package cli
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +20,9 @@ var update = flag.Bool("update", false, "rewrite the golden files in the scripts
 // sample updater.
 func TestMain(m *testing.M) {
 	execute.MaybeStage()
+	if code, ok := sampleUpdater(os.Args[1:]); ok {
+		os.Exit(code)
+	}
 	testscript.Main(m, map[string]func(){"lull": func() { os.Exit(Main()) }})
 }
 
@@ -38,23 +44,45 @@ func TestScripts(t *testing.T) {
 			e.Setenv("ROOT", dir)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"wait": waitFor, "flip": flip, "status": status},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"wait-for": waitFor, "flip": flip, "status": status},
 	})
 }
 
-// waitFor runs lull with the arguments until it exits 0: "wait status".
-func waitFor(ts *testscript.TestScript, neg bool, args []string) {
+// waitFor runs lull on the script's root until it ends with exit code 0, or
+// the given one, and its output contains the given text:
+//
+//	wait-for [-code N] [-match TEXT] VERB…
+func waitFor(ts *testscript.TestScript, _ bool, args []string) {
+	want, match := 0, ""
+	for len(args) > 1 && args[0][0] == '-' {
+		switch args[0] {
+		case "-code":
+			want, _ = strconv.Atoi(args[1])
+		case "-match":
+			match = args[1]
+		}
+		args = args[2:]
+	}
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		err := ts.Exec("lull", append([]string{"--root", ts.Getenv("ROOT")}, args...)...)
-		if (err == nil) != neg {
+		if exitOf(err) == want && strings.Contains(ts.ReadFile("stdout"), match) {
 			return
 		}
 		if time.Now().After(deadline) {
-			ts.Fatalf("lull %v: still %v after 20 s", args, err)
+			ts.Fatalf("lull %v: after 20 s still %v, want exit %d and %q", args, err, want, match)
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// exitOf is the exit code in an error of Exec.
+func exitOf(err error) (code int) {
+	if err != nil {
+		code = -1
+		fmt.Sscanf(err.Error(), "exit status %d", &code)
+	}
+	return code
 }
 
 // flip changes one byte in the middle of a file.
@@ -62,16 +90,11 @@ func flip(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(flipByte(ts.MkAbs(args[0])))
 }
 
-// status runs a lull command and checks its exit code: "status 13 policy check".
+// status runs lull and checks its exit code: "status 13 policy check".
 func status(ts *testscript.TestScript, _ bool, args []string) {
-	want := args[0]
 	err := ts.Exec("lull", args[1:]...)
-	got := "exit status " + want
-	if want == "0" && err == nil {
-		return
-	}
-	if err == nil || err.Error() != got {
-		ts.Fatalf("lull %v: got %v, want %s", args[1:], err, got)
+	if fmt.Sprint(exitOf(err)) != args[0] {
+		ts.Fatalf("lull %v: got %v, want exit status %s", args[1:], err, args[0])
 	}
 }
 

@@ -130,6 +130,9 @@ func (d *demo) step(ctx context.Context, u control.Updater) error {
 	if it == nil {
 		return nil
 	}
+	if it.Attempt > 2 {
+		return fmt.Errorf("the sample %s failed twice; its log is below %s", it.Action, filepath.Join(d.paths.State, "updaters"))
+	}
 	switch it.State {
 	case control.Running:
 		if p := it.Progress; p != nil && p.Total > 0 {

@@ -61,6 +61,7 @@ New here? Try it, without installing anything:  lull run --demo`,
 		Args:              verbs,
 		RunE:              func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
+	root.SuggestionsMinimumDistance = 2
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetIn(a.in)
