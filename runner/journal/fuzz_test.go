@@ -2,11 +2,52 @@ package journal
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 )
+
+// FuzzParseRecord claims: what is taken for a record is what encoding/json
+// takes it for, and every line that encoding/json writes is taken.
+func FuzzParseRecord(f *testing.F) {
+	for l := range bytes.Lines(data(f, filled(f, 2))) {
+		f.Add(l[:len(l)-1], "started", "boot")
+	}
+	f.Add([]byte(`{"seq":1,"time":"2026-11-23T10:00:00+01:00","boot":"\u00e9","kind":"","prev":"\"","body":null}`), "\xff", "\n\u2028<")
+	f.Add([]byte(`{"seq":01,"time":"","boot":"","kind":"","prev":"","body":{}}`), "é", "\"")
+	f.Fuzz(func(t *testing.T, line []byte, kind, boot string) {
+		if got, err := parseRecord(line); err == nil {
+			var want Record
+			if err := json.Unmarshal(line, &want); err != nil {
+				t.Fatalf("%q: encoding/json refuses it: %v", line, err)
+			}
+			same(t, got, want)
+		}
+		given := Record{Seq: 7, Time: noon, Boot: boot, Kind: kind, Prev: firstPrev, Body: json.RawMessage(`{"a":1}`)}
+		written, err := json.Marshal(given)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := parseRecord(written)
+		if err != nil {
+			t.Fatalf("%q: %v", written, err)
+		}
+		var want Record
+		if err := json.Unmarshal(written, &want); err != nil {
+			t.Fatal(err)
+		}
+		same(t, got, want)
+	})
+}
+
+func same(t *testing.T, got, want Record) {
+	t.Helper()
+	if got.Seq != want.Seq || !got.Time.Equal(want.Time) || got.Boot != want.Boot || got.Kind != want.Kind || got.Prev != want.Prev || !bytes.Equal(got.Body, want.Body) {
+		t.Fatalf("got %+v\nwant %+v", got, want)
+	}
+}
 
 // FuzzInspect claims: the reader never fails on bytes; what it calls good is a
 // prefix that is good by itself, record by record in order; and the damage

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -77,8 +76,7 @@ func inspectLines(r io.Reader, path string, each func(Record)) (finding, error) 
 			return f, l.err
 		}
 		if f.damage != nil {
-			var rec Record
-			if json.Unmarshal(l.text, &rec) == nil && rec.Kind != "" {
+			if rec, err := parseRecord(l.text); err == nil && rec.Kind != "" {
 				f.later = append(f.later, rec)
 			}
 			continue
@@ -106,8 +104,9 @@ func follow(h head, l line) (Record, string) {
 	if l.long {
 		return rec, fmt.Sprintf("the line is longer than %d bytes", maxLine)
 	}
-	if err := json.Unmarshal(l.text, &rec); err != nil {
-		return rec, "the line is not a JSON record"
+	rec, err := parseRecord(l.text)
+	if err != nil {
+		return rec, "the line is not a JSON record: " + err.Error()
 	}
 	if rec.Seq != h.seq+1 {
 		return rec, fmt.Sprintf("record %d follows record %d", rec.Seq, h.seq)
