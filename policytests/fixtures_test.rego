@@ -37,7 +37,6 @@ thresholds := {
 	"signature_age_seconds": 1000,
 	"root_age_seconds": 1000,
 	"audit_age_seconds": 1000,
-	"sandbox_layers": {"mount": true, "seccomp": true, "uid": false},
 }
 
 requirements := {
@@ -66,7 +65,7 @@ base := {
 		"root": {"name": "public-good", "age_seconds": 10},
 		"attestations": [{"predicate_type": "https://slsa.dev/provenance/v1", "subject": "p", "signer": {"id": "release", "method": "key"}}],
 	},
-	"sandbox": {"layers": ["mount", "seccomp"], "memory": "enforced"},
+	"sandbox": {"layers": ["mount", "pid", "landlock", "seccomp", "uid"], "memory": "enforced"},
 	"control": {"hold": false, "approved": false, "approved_metered": false, "retry_in_seconds": 0},
 	"running": [],
 	"facts": {

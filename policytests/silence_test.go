@@ -213,7 +213,7 @@ func needsThreshold(path []any, kind string) bool {
 	case "restart_weekdays":
 		return path[1] == "Monday" && kind == "restart"
 	}
-	return false // battery_percent: on AC power; max_run_seconds: the default; sandbox_layers: not required
+	return false // battery_percent: on AC power; max_run_seconds: the default
 }
 
 func shippedData(t *testing.T, file string) object {

@@ -7,8 +7,6 @@ package eligibility
 met contains "known_action" if {
 	input.action.kind in {"scan", "download", "install", "uninstall", "prereboot", "restart", "complete"}
 	is_object(data.requirements.wait_unless[input.action.kind])
-	is_object(data.requirements.wait_unless.any)
-	data.requirements.deny_unless.any.known_action == true
 }
 
 # METADATA

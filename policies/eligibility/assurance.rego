@@ -54,12 +54,14 @@ met contains "artifacts_stated" if input.trust.artifacts.binding in {"statement"
 
 # METADATA
 # title: The machine can confine it fully
-# description: Every layer of confinement named in sandbox_layers can be enforced here.
+# description: All layers of confinement (mount, pid, landlock, seccomp, uid) can be enforced here.
 # custom: {clears_by: admin, remedy: "Run lull as the system service, on a kernel with these layers; see: lull doctor"}
 met contains "confined" if {
-	every layer in {l | some l, on in data.thresholds.sandbox_layers; on != false} {
-		layer in input.sandbox.layers
-	}
+	"mount" in input.sandbox.layers
+	"pid" in input.sandbox.layers
+	"landlock" in input.sandbox.layers
+	"seccomp" in input.sandbox.layers
+	"uid" in input.sandbox.layers
 }
 
 # METADATA

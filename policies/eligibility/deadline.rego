@@ -2,11 +2,6 @@
 # vendor set one, and counts only while the clock can be believed.
 package eligibility
 
-deadline_near if {
-	input.clock.trusted == true
-	input.update.deadline_in_seconds < data.thresholds.deadline_window_seconds
-}
-
 # The idle time needed falls in a straight line from the start of the window
 # to the deadline, and no further.
 idle_relaxed := idle_needed - ((idle_relief * (data.thresholds.deadline_window_seconds - input.update.deadline_in_seconds)) / data.thresholds.deadline_window_seconds)

@@ -17,7 +17,8 @@ met contains "user_away" if {
 }
 
 met contains "user_away" if {
-	deadline_near
+	input.clock.trusted == true
+	input.update.deadline_in_seconds < data.thresholds.deadline_window_seconds
 	input.facts.presence.idle_seconds >= data.thresholds.deadline_least_idle_seconds
 	input.facts.presence.idle_seconds >= idle_at_deadline
 	input.facts.presence.idle_seconds >= idle_relaxed
