@@ -195,6 +195,7 @@ func TestVerifyBundleAnswersAboutAnySignature(t *testing.T) {
 	w.write("file", "a file")
 	w.write("file.bundle", string(s.Sign(workflow, gitHub, []byte("a file"))))
 	w.sign("file", "example") // file.sigstore.json
+	w.write("file.att", string(s.Attest(workflow, gitHub, w.statement("file", hexDigest([]byte("a file")), slsa))))
 	w.key("stranger")
 	digest := "sha256:" + hexDigest([]byte("a file"))
 	keyless := VerifyOptions{File: w.path("file"), Bundle: w.path("file.bundle"), Identity: workflow, Issuer: gitHub, TrustedRoots: []string{w.path("roots/corp.json")}}
@@ -210,6 +211,9 @@ func TestVerifyBundleAnswersAboutAnySignature(t *testing.T) {
 		"an anchored expression":           {with(keyless, func(o *VerifyOptions) { o.Identity, o.IdentityRegexp = "", `https://github\.com/example/reader/.*` }), ""},
 		"a key":                            {byKey, ""},
 		"a key, by digest":                 {with(byKey, func(o *VerifyOptions) { o.File, o.Digest = "", digest }), ""},
+
+		"an attestation":                 {with(keyless, func(o *VerifyOptions) { o.Bundle = w.path("file.att") }), ""},
+		"an attestation of another file": {with(keyless, func(o *VerifyOptions) { o.Bundle, o.File = w.path("file.att"), w.path("etc/example.yaml") }), "bad_signature"},
 
 		"no root at all":                {with(keyless, func(o *VerifyOptions) { o.TrustedRoots = nil }), "root_unavailable"},
 		"an expression that is a part":  {with(keyless, func(o *VerifyOptions) { o.Identity, o.IdentityRegexp = "", `example/reader` }), "untrusted_signer"},

@@ -250,20 +250,3 @@ func (s Scope) covers(id string) bool {
 		return p == id || wild && strings.HasPrefix(id, prefix)
 	})
 }
-
-// overlap finds two patterns that could match one id.
-func overlap(a, b []string) (pa, pb string, found bool) {
-	for _, pa := range a {
-		for _, pb := range b {
-			prefixA, wildA := strings.CutSuffix(pa, "*")
-			prefixB, wildB := strings.CutSuffix(pb, "*")
-			switch {
-			case pa == pb,
-				wildA && strings.HasPrefix(prefixB, prefixA),
-				wildB && strings.HasPrefix(prefixA, prefixB):
-				return pa, pb, true
-			}
-		}
-	}
-	return "", "", false
-}
