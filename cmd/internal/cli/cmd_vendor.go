@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/lullhq/lull/trust"
@@ -88,7 +90,7 @@ func printVendor(s *screen, v trust.Vendor) {
 func (a *app) vendorAddCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "add FILE.yaml", Short: "Check a vendor file and its keys, and put them in force", Args: exactly("FILE.yaml"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			name, files, err := readVendor(args[0])
 			if err != nil {
 				return err
@@ -98,11 +100,31 @@ func (a *app) vendorAddCommand() *cobra.Command {
 			if err := installVendor(to, name, args[0], files); err != nil {
 				return err
 			}
-			return a.show("Done", map[string]any{"message": "vendor " + name + " added", "dir": to}, func(s *screen) {
-				s.line("vendor %s is in %s; a running daemon takes it at once", name, to)
-			})
+			text := "vendor " + name + " is in " + to
+			if a.vendorInForce(c.Context(), name) {
+				text += "; the daemon has taken it"
+			}
+			return a.show("Done", map[string]any{"message": text}, func(s *screen) { s.line("%s", text) })
 		},
 	}
+}
+
+// vendorInForce waits a moment for a running daemon to take the vendor, so
+// that the next command can already use it. Without a daemon it is false.
+func (a *app) vendorInForce(ctx context.Context, name string) bool {
+	for deadline := time.Now().Add(3 * time.Second); time.Now().Before(deadline); {
+		st, err := a.client().Status(ctx)
+		if err != nil {
+			return false
+		}
+		if slices.Contains(st.Vendors.Names, name) {
+			return true
+		}
+		if !pause(ctx, 20*time.Millisecond) {
+			return false
+		}
+	}
+	return false
 }
 
 // readVendor checks a vendor file and returns the key files beside it.
