@@ -182,7 +182,7 @@ func TestAKilledDaemonsAttemptIsNeverMisjudged(t *testing.T) {
 	for i := range rounds {
 		k := startDaemon(t, "round", "once", "20ms")
 		k.reached(t, "starting")
-		time.Sleep(time.Duration(rand.IntN(250)) * time.Millisecond)
+		time.Sleep(time.Duration(rand.IntN(400)) * time.Millisecond)
 		k.kill()
 		p, r, state, err := k.x.Adopt(k.id)
 		if err != nil {

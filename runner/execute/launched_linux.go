@@ -162,7 +162,7 @@ func (p *launched) settle(o *orders, state *readiness) error {
 		return errors.New("the launcher is not ready")
 	}
 	*state = *a.Ready
-	p.tree.baseline = state.Baseline
+	p.tree.baseline, p.tree.spent = state.Baseline, state.SpentCPU
 	return nil
 }
 

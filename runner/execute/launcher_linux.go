@@ -92,7 +92,8 @@ func (c *confinement) state() *readiness {
 	if o.Cgroup != "" {
 		c.have("cgroup")
 	}
-	return &readiness{Layers: ordered(c.layers), LandlockABI: c.abi, Memory: c.memory, Missing: o.Missing, Baseline: residentPeak()}
+	peak, cpu := ownUsage()
+	return &readiness{Layers: ordered(c.layers), LandlockABI: c.abi, Memory: c.memory, Missing: o.Missing, Baseline: peak, SpentCPU: cpu}
 }
 
 // priorities are first in the list of the notes and last in effect: see standIn.
@@ -196,11 +197,12 @@ func ordered(layers []string) []string {
 	return out
 }
 
-// residentPeak is this process's own high-water mark, which ru_maxrss keeps over execve.
-func residentPeak() int64 {
+// ownUsage is what this process itself took before it became the program: its resident
+// peak, which ru_maxrss keeps over execve, and its processor time.
+func ownUsage() (peak int64, cpu float64) {
 	var ru unix.Rusage
 	if unix.Getrusage(unix.RUSAGE_SELF, &ru) != nil {
-		return 0
+		return 0, 0
 	}
-	return int64(ru.Maxrss) * 1024
+	return int64(ru.Maxrss) * 1024, seconds(ru.Utime) + seconds(ru.Stime)
 }

@@ -26,6 +26,7 @@ type linuxTree struct {
 	proc     bool          // /proc shows our namespace
 	gone     chan struct{} // closed when no child is left
 	baseline int64         // resident peak of the launcher before its execve
+	spent    float64       // its processor time, seconds
 }
 
 func newTree(o *orders, main int, cg *cgroup) *linuxTree {
@@ -183,6 +184,7 @@ func (t *linuxTree) usage(r *Result) {
 	if t.cg != nil {
 		t.cg.usage(r)
 	}
+	r.CPUSeconds = max(0, r.CPUSeconds-t.spent)
 }
 
 func seconds(t unix.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }

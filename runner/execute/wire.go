@@ -49,8 +49,9 @@ type readiness struct {
 	Layers      []string          `json:"layers"`
 	LandlockABI int               `json:"landlock_abi,omitempty"`
 	Memory      string            `json:"memory"`
-	Missing     map[string]string `json:"missing,omitempty"` // layer → why not
-	Baseline    int64             `json:"baseline,omitempty"`
+	Missing     map[string]string `json:"missing,omitempty"`   // layer → why not
+	Baseline    int64             `json:"baseline,omitempty"`  // the launcher's resident peak, bytes
+	SpentCPU    float64           `json:"spent_cpu,omitempty"` // by the launcher so far, seconds
 }
 
 // lineWriter writes whole JSON lines from several goroutines.
