@@ -2,6 +2,7 @@ package control
 
 import (
 	"errors"
+	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
@@ -15,7 +16,7 @@ func FuzzHistoryQuery(f *testing.F) {
 		f.Add(q)
 	}
 	f.Fuzz(func(t *testing.T, query string) {
-		r := httptest.NewRequest("GET", "/v1/history", nil)
+		r := httptest.NewRequest(http.MethodGet, "/v1/history", nil)
 		r.URL = &url.URL{Path: "/v1/history", RawQuery: query}
 		q, err := parseHistory(r)
 		var e *Error
@@ -38,7 +39,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		var req Request
-		err := parse(httptest.NewRequest("POST", "/", strings.NewReader(body)), &req)
+		err := parse(httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body)), &req)
 		var e *Error
 		if err != nil && (!errors.As(err, &e) || e.Code != CodeUsage) {
 			t.Errorf("%q: %v is not a usage error", body, err)

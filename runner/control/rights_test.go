@@ -56,7 +56,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 
 func TestTheEventsAreForAdministratorsOnly(t *testing.T) {
 	s := NewServer(&fake{}, Options{})
-	r := httptest.NewRequest("GET", "/v1/events", nil)
+	r := httptest.NewRequest(http.MethodGet, "/v1/events", nil)
 	w := httptest.NewRecorder()
 	s.handler().ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), peerKey{}, Peer{Known: true, UID: stranger})))
 	if w.Code != http.StatusForbidden {

@@ -76,13 +76,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), graceTime)
 	defer cancel()
+	var late error
 	if srv.Shutdown(grace) != nil {
-		srv.Close()
+		late = srv.Close()
 	}
 	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
-		return err
+		return errors.Join(err, late)
 	}
-	return nil
+	return late
 }
 
 // route is one kind of request: who may make it, how long it may take and
@@ -132,9 +133,7 @@ func (s *Server) serve(rt route) http.Handler {
 			}
 		}
 		end := time.Now().Add(rt.time)
-		conn := http.NewResponseController(w)
-		conn.SetReadDeadline(end)
-		conn.SetWriteDeadline(end)
+		s.bound(w, end)
 		ctx, cancel := context.WithDeadline(r.Context(), end)
 		defer cancel()
 		v, err := rt.answer(r.WithContext(ctx))
@@ -142,11 +141,26 @@ func (s *Server) serve(rt route) http.Handler {
 			s.fail(w, r, err)
 			return
 		}
-		w.Header().Set("Content-Type", "application/json")
-		if err := json.NewEncoder(w).Encode(v); err != nil {
-			s.log.Debug("answer not read", "err", err)
-		}
+		s.answer(w, http.StatusOK, v)
 	})
+}
+
+// bound ends a connection whose other side has not sent its request and read
+// the answer by then.
+func (s *Server) bound(w http.ResponseWriter, end time.Time) {
+	conn := http.NewResponseController(w)
+	if err := errors.Join(conn.SetReadDeadline(end), conn.SetWriteDeadline(end)); err != nil {
+		s.log.Debug("no deadline on a connection", "err", err)
+	}
+}
+
+// answer sends v as JSON. A reader that went away is no failure of ours.
+func (s *Server) answer(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	if err := json.NewEncoder(w).Encode(v); err != nil {
+		s.log.Debug("answer not read", "err", err)
+	}
 }
 
 // fail answers with an Error. What is not one already is the daemon's own
@@ -163,9 +177,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if e.Code == CodeInternal || e.Code == CodeForbidden {
 		s.log.Warn("request refused", "method", r.Method, "path", r.URL.Path, "peer", peer(r).String(), "code", e.Code, "err", err)
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(e.status())
-	json.NewEncoder(w).Encode(e)
+	s.answer(w, e.status(), e)
 }
 
 // events streams journal records, one a line, until the reader goes away.
@@ -176,17 +188,24 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 	conn := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	conn.Flush()
-	err := s.backend.Events(r.Context(), func(line json.RawMessage) error {
-		conn.SetWriteDeadline(time.Now().Add(writeTime))
-		if _, err := w.Write(append(line[:len(line):len(line)], '\n')); err != nil {
-			return err
-		}
-		return conn.Flush()
-	})
+	err := conn.Flush() // the reader knows at once that it listens
+	if err == nil {
+		err = s.backend.Events(r.Context(), func(line json.RawMessage) error { return send(w, conn, line) })
+	}
 	if err != nil && r.Context().Err() == nil {
 		s.log.Debug("event stream ended", "peer", peer(r).String(), "err", err)
 	}
+}
+
+// send writes one event; a reader that stopped reading is an error in time.
+func send(w io.Writer, conn *http.ResponseController, line json.RawMessage) error {
+	if err := conn.SetWriteDeadline(time.Now().Add(writeTime)); err != nil {
+		return err
+	}
+	if _, err := w.Write(append(line[:len(line):len(line)], '\n')); err != nil {
+		return err
+	}
+	return conn.Flush()
 }
 
 // parse reads a small JSON body strictly; an empty one is the zero value.

@@ -109,10 +109,13 @@ func (j *Journal) Checkpoint() error {
 func (j *Journal) Idle() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if !j.reserve.held && j.file != nil {
-		j.reserve.fill() // spent on a full disk; perhaps there is room again
+	if j.file == nil {
+		return
 	}
-	if j.file == nil || j.since == 0 || j.opt.Now().Sub(j.signedAt) < idleGap {
+	if err := j.reserve.fill(); err != nil { // spent on a full disk; perhaps there is room again
+		j.log.Debug("still no reserve for the journal", "err", err)
+	}
+	if j.since == 0 || j.opt.Now().Sub(j.signedAt) < idleGap {
 		return
 	}
 	if err := j.checkpoint(); err != nil {

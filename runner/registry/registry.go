@@ -72,7 +72,7 @@ func hasManifest(dir string) bool {
 // at is part of it, so that trust is asked and says why.
 func fingerprint(dir string) string {
 	h := sha256.New()
-	filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		if err == nil {
 			var info fs.FileInfo
 			if info, err = d.Info(); err == nil {
@@ -84,5 +84,8 @@ func fingerprint(dir string) string {
 		}
 		return nil
 	})
+	if err != nil {
+		fmt.Fprintf(h, "%v\n", err)
+	}
 	return hex.EncodeToString(h.Sum(nil))
 }
