@@ -66,7 +66,7 @@ func (r *Runner) recordDecision(sub subject, d engine.Decision, snap facts.Snaps
 		return
 	}
 	r.decided[sub] = string(print)
-	r.record(kindDecided, decidedBody{
+	r.note(kindDecided, decidedBody{
 		subject: sub, Decision: d, Policy: d.PolicyDigest, Facts: snap.Facts(), Final: final, Error: d.Error,
 	})
 }
@@ -144,7 +144,7 @@ func (r *Runner) refuse(c candidate, pkg *trust.Package, d engine.Decision, snap
 	print := "refused " + body.Code + " " + body.Error
 	if r.decided[c.subject] != print {
 		r.decided[c.subject] = print
-		r.record(kindRefused, body)
+		r.note(kindRefused, body)
 		r.log.Warn("refused to start", "updater", c.Updater, "action", c.Action, "code", body.Code, "err", err)
 	}
 	_ = snap

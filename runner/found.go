@@ -29,7 +29,7 @@ func (r *Runner) scanEnded(a *action, res execute.Result) {
 		r.post(func() {
 			delete(r.busy, a.Updater)
 			for _, b := range refused {
-				r.record(kindRefused, b)
+				r.note(kindRefused, b)
 				r.log.Warn("refused an update", "updater", b.Updater, "update", b.Update, "code", b.Code, "err", b.Error)
 			}
 			r.finish(a, res)
@@ -80,9 +80,9 @@ func (r *Runner) scanned(id string, entries []scannedEntry) {
 		if listed[old] || (up.phase != phasePending && up.phase != phaseFailed) {
 			continue
 		}
-		r.record(kindSuperseded, supersededBody{subject: subject{Updater: id, Update: old}})
+		r.note(kindSuperseded, supersededBody{subject: subject{Updater: id, Update: old}})
 	}
-	r.record(kindScanned, scannedBody{Updater: id, Updates: entries})
+	r.note(kindScanned, scannedBody{Updater: id, Updates: entries})
 }
 
 // considerAdmit copies the artifacts of a finished download into the store,
@@ -144,7 +144,7 @@ func (r *Runner) refuseArtifacts(sub subject, pkg *trust.Package, failures int, 
 // scheduleRestart notes that the update waits for the next boot. lull itself
 // never restarts the machine.
 func (r *Runner) scheduleRestart(c candidate) {
-	r.record(kindRestartScheduled, restartBody{subject: c.subject, Restart: c.up.ScanUpdate.Restart, Boot: r.boot})
+	r.note(kindRestartScheduled, restartBody{subject: c.subject, Restart: c.up.ScanUpdate.Restart, Boot: r.boot})
 }
 
 // resumeRestarted moves on the updates whose boot has come.
@@ -156,7 +156,7 @@ func (r *Runner) resumeRestarted() {
 			if up.phase != phaseRestart || up.bootOfEnd == r.boot || m == nil {
 				continue
 			}
-			r.record(kindFinished, finishedBody{
+			r.note(kindFinished, finishedBody{
 				subject: subject{Updater: u.Updater, Update: id, Action: actionRestart}, Outcome: "succeeded",
 				Message: "the machine was restarted", Next: nextStep(m, up.scannedEntry, actionRestart),
 			})

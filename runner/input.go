@@ -61,9 +61,9 @@ func newInput(doc map[string]any) (*engine.Input, error) {
 
 // spec is what a manifest says of one action, scan included.
 type spec struct {
-	argv                                               []string
-	requiresNetwork, pausable, exclusive, idempotent   bool
-	diskBytes, estimatedSeconds, maxSeconds, minutesOf int64
+	argv                                             []string
+	requiresNetwork, pausable, exclusive, idempotent bool
+	diskBytes, estimatedSeconds, maxSeconds          int64
 }
 
 // specOf returns the needs of an action. A scan, a download and a complete

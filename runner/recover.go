@@ -115,7 +115,7 @@ func (r *Runner) distrustDamage() {
 			continue
 		}
 		if _, up, _, ok := r.state.get(b.subject); ok && up != nil && up.phase == phasePending {
-			r.record(kindNeedsAttention, attentionBody{subject: b.subject, Why: fmt.Sprintf(
+			r.note(kindNeedsAttention, attentionBody{subject: b.subject, Why: fmt.Sprintf(
 				"the journal was damaged and shows behind the damage that this was started; check the program, then lull retry %s", b.Updater)})
 		}
 	}

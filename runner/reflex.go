@@ -159,13 +159,13 @@ func (r *Runner) react(a *action, s facts.Snapshot) {
 			return
 		}
 		a.frozen = r.now()
-		r.post(func() { r.record(kindFrozen, pausedBody{a.subject, a.ID, "user_returned"}) })
+		r.post(func() { r.note(kindFrozen, pausedBody{a.subject, a.ID, "user_returned"}) })
 	case a.obligations.OnUserReturn == "cancel" && a.Pausable:
 		a.ending = true
-		go a.proc.Cancel("user_returned", cancelGrace)
+		go r.cancel(a, "user_returned")
 	case !a.throttled && a.obligations.OnUserReturn != "":
 		a.throttled = true // non-pausable work is never killed for the user's sake
-		a.proc.Throttle(execute.Idle, execute.Idle)
+		r.throttle(a)
 	}
 }
 
@@ -189,3 +189,17 @@ const minAbsence = 60
 
 // cancelGrace is how long a program has to end by itself when asked to.
 const cancelGrace = 10 * time.Second
+
+// throttle makes a as gentle as the machine can.
+func (r *Runner) throttle(a *action) {
+	if err := a.proc.Throttle(execute.Idle, execute.Idle); err != nil {
+		r.log.Warn("could not throttle", "updater", a.Updater, "action", a.Action, "err", err)
+	}
+}
+
+// cancel asks a to end, and ends it after the grace.
+func (r *Runner) cancel(a *action, why string) {
+	if err := a.proc.Cancel(why, cancelGrace); err != nil {
+		r.log.Warn("could not cancel", "updater", a.Updater, "action", a.Action, "err", err)
+	}
+}

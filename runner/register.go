@@ -64,7 +64,7 @@ func (e *busyError) Error() string {
 
 // refuseRegistration journals a package that trust did not admit.
 func (r *Runner) refuseRegistration(id string, err error) {
-	r.record(kindRefused, refusedBody{subject: subject{Updater: id}, Stage: "register", Code: trust.Code(err), Error: err.Error()})
+	r.note(kindRefused, refusedBody{subject: subject{Updater: id}, Stage: "register", Code: trust.Code(err), Error: err.Error()})
 }
 
 // unregister drops an updater. What it installed stays; its floors stay too,
@@ -214,7 +214,7 @@ func (r *Runner) takeSelfUpdate(a *action) {
 				_, err = r.accept(pkg, sourceSelf, "")
 			}
 			if err != nil {
-				r.record(kindRefused, refusedBody{subject: a.subject, Stage: "self", Code: trust.Code(err), Error: err.Error()})
+				r.note(kindRefused, refusedBody{subject: a.subject, Stage: "self", Code: trust.Code(err), Error: err.Error()})
 			}
 			os.RemoveAll(dir)
 		})

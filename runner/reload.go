@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"sync"
 
 	"github.com/lullhq/lull/engine"
@@ -16,6 +17,7 @@ import (
 // watchers are the goroutines that turn outside events into functions for the
 // loop: changed directories and changed facts.
 type watchers struct {
+	log    *slog.Logger
 	list   []*watch.Watcher
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -24,7 +26,9 @@ type watchers struct {
 func (w *watchers) close() {
 	w.cancel()
 	for _, one := range w.list {
-		one.Close()
+		if err := one.Close(); err != nil {
+			w.log.Warn("could not close a directory watch", "err", err)
+		}
 	}
 	w.wg.Wait()
 }
@@ -33,7 +37,7 @@ func (w *watchers) close() {
 // facts. Each directory may be missing; it is seen when it appears.
 func (r *Runner) watch(ctx context.Context) (*watchers, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	w := &watchers{cancel: cancel}
+	w := &watchers{log: r.log, cancel: cancel}
 	for _, one := range []struct {
 		dirs   []string
 		reload func(context.Context)
@@ -94,7 +98,7 @@ func (r *Runner) notePolicy(err error) {
 		for _, d := range bad.Diagnostics {
 			body.Errors = append(body.Errors, d)
 		}
-		r.record(kindPolicyRejected, body)
+		r.note(kindPolicyRejected, body)
 		r.log.Error("policies rejected; the last good ones stay in force", "err", err)
 		return
 	}
@@ -104,7 +108,7 @@ func (r *Runner) notePolicy(err error) {
 	}
 	digest := r.engine.Generation().Digest()
 	if digest != r.state.policy {
-		r.record(kindPolicyLoaded, policyBody{Digest: digest})
+		r.note(kindPolicyLoaded, policyBody{Digest: digest})
 	}
 }
 
@@ -128,7 +132,7 @@ func (r *Runner) loadVendors() {
 		r.log.Error("vendor disabled", "vendor", p.Vendor, "file", p.File, "line", p.Line, "problem", p.Message)
 	}
 	if gen.Digest() != r.state.vendors {
-		r.record(kindVendorsLoaded, body)
+		r.note(kindVendorsLoaded, body)
 	}
 }
 

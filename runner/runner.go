@@ -236,16 +236,20 @@ func (r *Runner) Run(ctx context.Context) error {
 func (r *Runner) close() {
 	r.work.Wait()
 	r.awake.drop()
+	var errs []error
 	if r.facts != nil {
-		r.facts.Close()
+		errs = append(errs, r.facts.Close())
 	}
 	if r.trust != nil {
-		r.trust.Close()
+		errs = append(errs, r.trust.Close())
 	}
 	if r.journal != nil {
-		r.journal.Close()
+		errs = append(errs, r.journal.Close())
 	}
 	if r.lock != nil {
-		r.lock.Release()
+		errs = append(errs, r.lock.Release())
+	}
+	if err := errors.Join(errs...); err != nil {
+		r.log.Error("could not close everything", "err", err)
 	}
 }

@@ -37,6 +37,14 @@ func (r *Runner) record(kind string, body any) (journal.Record, error) {
 	return rec, nil
 }
 
+// note is record for what has happened already: when it cannot be written, that
+// is logged, and there is nothing to hold back.
+func (r *Runner) note(kind string, body any) {
+	if _, err := r.record(kind, body); err != nil {
+		r.log.Error("something happened that the journal does not show", "kind", kind, "err", err)
+	}
+}
+
 // start writes "started" and then starts the program. The two decisions and
 // trust's check lie behind it; v is the only thing that can name a program.
 func (r *Runner) start(ctx context.Context, c candidate, pkg *trust.Package, v *trust.Verified, d engine.Decision, snap facts.Snapshot) {

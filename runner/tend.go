@@ -40,7 +40,7 @@ func (r *Runner) tendOne(ctx context.Context, a *action) time.Time {
 	if !a.Idempotent {
 		// Work that must not run twice is not thrown away: it goes on, as
 		// gently as the machine can make it.
-		a.proc.Throttle(execute.Idle, execute.Idle)
+		r.throttle(a)
 		r.thaw(a, "frozen_too_long")
 		return time.Time{}
 	}
@@ -83,7 +83,7 @@ func (r *Runner) end(a *action, why string) {
 		return
 	}
 	a.ending = true
-	go a.proc.Cancel(why, cancelGrace)
+	go r.cancel(a, why)
 }
 
 // ended records how a program ended and moves its updater on.
