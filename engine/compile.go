@@ -97,7 +97,7 @@ func describeAST(e *ast.Error) (msg, hint string) {
 		}
 		return e.Message, didYouMean(name, builtinNames(), "")
 	}
-	if e.Details != nil {
+	if e.Details != nil && e.Code != ast.ParseErr {
 		return e.Message + ": " + strings.Join(e.Details.Lines(), " "), ""
 	}
 	return e.Message, ""

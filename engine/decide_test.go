@@ -80,7 +80,12 @@ func TestARunawayRuleEndsAtTheDeadlineAsAWait(t *testing.T) {
 		"a deep walk":           `count([p | some i in numbers.range(1, 1000000); walk(input, [p, _])]) > 0`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := open(t, files(map[string]string{"bomb.rego": "package eligibility\n\nmet contains \"not_busy\" if {\n\tinput.control.approved_metered == true\n\t" + body + "\n}\n"}))
+			o := options(files(map[string]string{"bomb.rego": "package eligibility\n\nmet contains \"not_busy\" if {\n\tinput.control.approved_metered == true\n\t" + body + "\n}\n"}))
+			o.Deadline = 0 // the default
+			e, err := engine.New(context.Background(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
 			in := input(t, e, map[string]any{"control/approved_metered": true, "facts/presence/busy": []string{"call"}})
 			begin := time.Now()
 			d := e.Decide(context.Background(), in)

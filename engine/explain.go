@@ -70,7 +70,7 @@ func (e *Engine) Explain(ctx context.Context, in *Input, d Decision) Explanation
 func (g *Generation) explainOne(ctx context.Context, name string, in *Input) (Unmet, []comparison) {
 	c, _ := g.condition(name)
 	u := Unmet{Condition: c}
-	alts, err := g.alternatives(ctx, name, in, volatile)
+	alts, err := g.alternatives(ctx, name, in, g.unknowns)
 	if err != nil {
 		return u, nil
 	}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // A Generation is one loaded set of policies. It never changes, and is safe for
@@ -22,6 +24,7 @@ type Generation struct {
 	thresholds   []Threshold
 	requirements []Requirement
 	warnings     []Diagnostic
+	unknowns     []*ast.Term // what can change while an action waits
 	shapes       shapes
 }
 
@@ -67,6 +70,7 @@ func load(ctx context.Context, t *tree, s *schema) (*Generation, diagnostics) {
 	if g.prog = compileTree(ctx, t, s.raw, &diags); g.prog == nil {
 		return nil, diags
 	}
+	g.unknowns = volatileReads(g.prog.reads)
 	known := conditions(g.prog.modules, &diags)
 	g.requirements = requirements(t.data, known, s.kinds(), &diags)
 	dataReads(g.prog.modules, t.data, "requirements", &diags)

@@ -44,7 +44,7 @@ func (e *Engine) NextCheck(in *Input, d Decision, now time.Time) time.Time {
 		}
 	}
 	for _, name := range d.WaitsFor {
-		alts, err := g.alternatives(context.Background(), name, in, volatile)
+		alts, err := g.alternatives(context.Background(), name, in, g.unknowns)
 		if err != nil {
 			sooner(pollEvery)
 			continue

@@ -36,7 +36,7 @@ type remembered struct {
 
 // Rechecker returns an empty re-checker for the generations of e.
 func (e *Engine) Rechecker() *Rechecker {
-	return &Rechecker{engine: e, gen: e.Generation(), waiting: map[string]*waiter{}, memo: map[*residualPart]remembered{}}
+	return &Rechecker{engine: e, gen: e.Generation(), waiting: map[string]*waiter{}, memo: map[*residualPart]remembered{}, ready: []string{}}
 }
 
 // Set adds or replaces one waiting action, with the decision that made it wait.
@@ -213,7 +213,7 @@ const maxShapes = 4096
 // residual returns the residual of a condition for actions like in; nil when
 // partial evaluation failed, so that only OPA can tell.
 func (g *Generation) residual(ctx context.Context, condition string, in *Input) *residual {
-	unknown := unknownFor(in)
+	unknown := g.unknownFor(in)
 	key := condition + g.shapeOf(in, unknown)
 	g.shapes.mu.Lock()
 	defer g.shapes.mu.Unlock()
@@ -229,8 +229,8 @@ func (g *Generation) residual(ctx context.Context, condition string, in *Input) 
 }
 
 // unknownFor adds the moving values that in has; one that is absent stays so.
-func unknownFor(in *Input) []*ast.Term {
-	out := slices.Clone(volatile)
+func (g *Generation) unknownFor(in *Input) []*ast.Term {
+	out := slices.Clone(g.unknowns)
 	for _, m := range moving {
 		path, _ := inputPath(m.Value.(ast.Ref))
 		if in.lookup(path) != nil {

@@ -26,13 +26,34 @@ type comparison struct {
 	text  string
 }
 
-// volatile are the parts of the input that can change while an action waits.
-// What moves with the clock inside update is among them only for re-checks: an
+// volatile are the sections that can change while an action waits, static the
+// facts among them that do not, as far as a wait is long. moving is what goes
+// with the clock inside the other sections: unknown only for re-checks, since an
 // explanation reads better with the deadline of this moment worked in.
 var (
-	volatile = unknowns("facts", "meta", "control", "clock", "trust", "running", "sandbox")
+	volatile = []string{"facts", "meta", "control", "clock", "trust", "running", "sandbox"}
+	static   = []string{"facts.cpu.cores", "facts.storage.rotational", "facts.host.virtual"}
 	moving   = unknowns("update.deadline_in_seconds", "update.waited_seconds", "updater.failures")
 )
+
+// volatileReads returns what the policies read and can change, as unknowns for
+// partial evaluation.
+func volatileReads(reads []string) []*ast.Term {
+	var out []string
+	for _, path := range reads {
+		section, _, _ := strings.Cut(path, ".")
+		switch {
+		case section == "meta" || path == "":
+			out = append(out, "meta") // its keys hold dots, so paths below it are not to be cut
+		case slices.Contains(volatile, section) && !slices.Contains(static, path):
+			out = append(out, path)
+		}
+	}
+	if slices.Contains(reads, "") {
+		out = volatile
+	}
+	return unknowns(slices.Compact(out)...)
+}
 
 func unknowns(paths ...string) []*ast.Term {
 	out := make([]*ast.Term, 0, len(paths))

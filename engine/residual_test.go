@@ -1,0 +1,152 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/lullhq/lull/policies"
+)
+
+var rounds = flag.Int("residual.rounds", 1000, "random (policy, input) pairs to compare")
+
+// administrator is a layer of rules in forms that people write.
+const administrator = `package eligibility
+
+met contains "arithmetic" if input.facts.storage.free_bytes - input.action.disk_bytes >= 1000000
+
+met contains "every" if every s in input.running { s.exclusive == false }
+
+met contains "set" if input.clock.weekday in {"Saturday", "Sunday"}
+
+met contains "else" if limit <= input.facts.presence.idle_seconds
+
+limit := 10 if {
+	input.facts.power.on_ac == true
+} else := 500 if {
+	input.facts.presence.locked == true
+} else := 1000
+
+met contains "comprehension" if count([x | some x in input.running; x.kind == "install"]) < 1
+
+met contains "window" if {
+	input.clock.minute_of_day >= 600
+	input.clock.minute_of_day < 900
+}
+
+met contains "negation" if {
+	input.facts.power.on_ac == true
+	not busy_now
+}
+
+busy_now if input.facts.cpu.busy_ratio > 0.5
+
+busy_now if input.facts.storage.io_queue_depth > 3
+
+met contains "strings" if startswith(input.action.updater, "com.")
+
+met contains "unequal" if input.facts.network.online != false
+`
+
+// TestResidualsAgreeWithOPA compares each residual's answer with the full
+// evaluation, on inputs with values changed and facts missing at random. A
+// residual may say maybe; it must never be wrong.
+func TestResidualsAgreeWithOPA(t *testing.T) {
+	e, err := New(context.Background(), Options{Layers: func() []Layer {
+		return []Layer{{"embedded", policies.FS}, {"etc", fstest.MapFS{"mine.rego": {Data: []byte(administrator)}}}}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := e.Generation()
+	query, err := g.prog.compileQuery("x = data.eligibility.met")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rnd := rand.New(rand.NewPCG(1, 2))
+	answers := map[truth]int{}
+	for pairs := 0; pairs < *rounds; {
+		in := randomInput(t, rnd)
+		met, err := g.prog.eval(context.Background(), query, in, residualDeadline*100)
+		if err != nil || met == nil {
+			t.Fatal(met, err)
+		}
+		r := e.Rechecker()
+		for _, c := range g.Conditions() {
+			res := g.residual(context.Background(), c.Name, in)
+			pairs++
+			if res == nil {
+				answers[maybe]++
+				continue
+			}
+			got, want := r.met(res, in), met.Value.(ast.Set).Contains(ast.StringTerm(c.Name))
+			answers[got]++
+			if got == yes && !want || got == no && want {
+				t.Fatalf("condition %s: residual says %d, OPA says %v\ninput %v\nresidual %+v", c.Name, got, want, in.term(), res)
+			}
+		}
+	}
+	t.Logf("%d pairs: no %d, yes %d, maybe %d", *rounds, answers[no], answers[yes], answers[maybe])
+	if answers[maybe] > answers[yes]+answers[no] {
+		t.Errorf("got %v, want most conditions answered without OPA", answers)
+	}
+}
+
+// randomInput changes the runnable input: values redrawn, leaves removed.
+func randomInput(t *testing.T, rnd *rand.Rand) *Input {
+	t.Helper()
+	data, err := os.ReadFile("testdata/runnable.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var doc map[string]any
+	dec := json.NewDecoder(strings.NewReader(string(data)))
+	dec.UseNumber()
+	if err := dec.Decode(&doc); err != nil {
+		t.Fatal(err)
+	}
+	doc["action"].(map[string]any)["kind"] = draw(rnd, "scan", "download", "install", "uninstall", "restart", "complete", "prereboot", "other")
+	doc["clock"].(map[string]any)["weekday"] = draw(rnd, "Monday", "Saturday", "Sunday")
+	for _, section := range []string{"facts", "update", "control", "trust", "clock"} {
+		scramble(rnd, doc[section].(map[string]any))
+	}
+	if rnd.IntN(4) == 0 {
+		delete(doc, draw(rnd, "update", "meta", "running", "clock", "control"))
+	}
+	in, err := newInput(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+func draw(rnd *rand.Rand, from ...string) string { return from[rnd.IntN(len(from))] }
+
+func scramble(rnd *rand.Rand, m map[string]any) {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	for _, k := range keys {
+		switch v := m[k].(type) {
+		case map[string]any:
+			scramble(rnd, v)
+		case bool:
+			m[k] = rnd.IntN(2) == 0
+		case json.Number:
+			m[k] = []json.Number{"0", "1", "60", "299", "300", "1200", "-172801", "0.2", "0.5", "50", "1000000000000", v}[rnd.IntN(12)]
+		}
+		if rnd.IntN(8) == 0 {
+			delete(m, k)
+		}
+	}
+}
