@@ -67,3 +67,9 @@ func testNames(t *testing.T) (names []string) {
 	}
 	return names
 }
+
+func TestThePoliciesForPoliciesFindNothing(t *testing.T) {
+	for _, d := range shipped(t).Generation().Check() {
+		t.Error(d)
+	}
+}
