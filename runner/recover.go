@@ -23,8 +23,29 @@ func (r *Runner) recover(ctx context.Context) error {
 	}
 	r.distrustDamage()
 	r.resumeRestarted()
+	if err := r.trust.GC(r.inUse()); err != nil {
+		r.log.Warn("could not clean the store", "err", err)
+	}
 	r.syncDropins(ctx)
 	return nil
+}
+
+// inUse lists what the store must keep: the packages that are registered, and
+// the documents and artifacts of updates that are not over. Cleaning is done
+// at a start only, when nothing can be on its way into the store.
+func (r *Runner) inUse() (keep []string) {
+	for _, u := range r.state.updaters {
+		keep = append(keep, u.Digest)
+		for _, up := range u.updates {
+			if up.phase != phaseInstalled && up.phase != phaseGone {
+				keep = append(keep, up.Document, up.artifacts)
+			}
+		}
+	}
+	for _, b := range r.state.open {
+		keep = append(keep, b.Package, b.Document, b.Artifacts)
+	}
+	return keep
 }
 
 // loadPackage fetches a registered package from the store. One that cannot be

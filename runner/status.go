@@ -89,16 +89,7 @@ func (r *Runner) stateOf(u *updater, s control.Updater) control.State {
 	case s.Current != nil:
 		return s.Current.State
 	}
-	state := control.Idle
-	for _, up := range s.Updates {
-		switch up.State {
-		case control.NeedsAttention, control.Failed, control.AwaitsRestart:
-			return up.State
-		case control.Installed:
-			state = control.Installed
-		}
-	}
-	return state
+	return control.StateOf(s.Updates)
 }
 
 var stateOfPhase = map[phase]control.State{
