@@ -98,7 +98,7 @@ func recordLine(s *screen, raw json.RawMessage) string {
 	subject := strings.TrimSpace(strings.Join([]string{b.Action, slashed(b.Updater, b.Update)}, " "))
 	text := s.faint(r.Time.Local().Format("2006-01-02 15:04:05")) + fmt.Sprintf(" %4d ", r.Seq) + s.bold(fmt.Sprintf("%-16s", r.Kind)) + " " + subject
 	if detail := b.detail(r.Kind); detail != "" {
-		text += "  " + detail
+		text += strings.Repeat(" ", 2*min(len(subject), 1)) + detail
 	}
 	return strings.TrimRight(text, " ")
 }
