@@ -1,10 +1,12 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Lock makes its holder the only daemon of a root. The system gives it back
@@ -38,25 +40,53 @@ func (e *LockedError) stop() string {
 
 // Acquire takes the lock of p's state directory. It fails with *LockedError
 // when a daemon has it.
+//
+// A daemon that was killed while it was starting a program leaves the lock, for
+// the moments until that program takes over, to the process forked for it
+// (flock(2): a lock is shared by all copies of the descriptor). So a lock whose
+// owner is no more is waited for, and one whose owner lives is not.
 func Acquire(p Paths) (*Lock, error) {
 	name := filepath.Join(p.State, "lock")
 	file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, unusable(p.State, err)
 	}
-	taken, err := tryLock(file)
-	if err != nil || !taken {
-		pid, _ := os.ReadFile(name)
-		file.Close()
+	for end := time.Now().Add(orphanWait); ; time.Sleep(orphanPoll) {
+		taken, err := tryLock(file)
 		if err != nil {
-			return nil, fmt.Errorf("lock %s: %w", name, err)
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", name, err), file.Close())
 		}
-		return nil, &LockedError{Root: p.Base(), PID: strings.TrimSpace(string(pid))}
+		if taken {
+			return own(file), nil
+		}
+		pid := owner(name)
+		if isAlive(pid) || time.Now().After(end) {
+			return nil, errors.Join(&LockedError{Root: p.Base(), PID: pid}, file.Close())
+		}
 	}
+}
+
+// How long, and how often, to look whether an orphaned lock is given back.
+const (
+	orphanWait = 3 * time.Second
+	orphanPoll = 10 * time.Millisecond
+)
+
+// own writes who has the lock, for LockedError; on a full disk it says nobody.
+func own(file *os.File) *Lock {
 	if err := file.Truncate(0); err == nil {
-		fmt.Fprintln(file, os.Getpid()) // for LockedError; on a full disk it stays empty
+		fmt.Fprintln(file, os.Getpid())
 	}
-	return &Lock{file}, nil
+	return &Lock{file}
+}
+
+// owner is the process that the lock file names, "" for none.
+func owner(name string) string {
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(data))
 }
 
 // Release gives the lock back. The file stays: removing it would let two

@@ -17,3 +17,6 @@ func tryLock(f *os.File) (bool, error) {
 	}
 	return err == nil, err
 }
+
+// isAlive is true: a lock goes with its owner, nobody inherits it.
+func isAlive(string) bool { return true }
