@@ -3,49 +3,59 @@ package engine
 import (
 	"context"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
-
-	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// A Rechecker watches the actions that wait, and tells cheaply which of them
-// may have become runnable. It evaluates the residual conditions of what each
-// action was found to wait for; where a residual cannot tell, it says maybe. So
-// it errs only towards asking once too often: the answer is a hint to call
-// [Engine.Decide], never a permission. It belongs to one goroutine.
+// A Rechecker watches the actions that wait on the same facts, and tells cheaply
+// which of them may have become runnable. It evaluates the residual conditions
+// of what each action was found to wait for; where a residual cannot tell, it
+// says maybe. So it errs only towards asking once too often: the answer is a
+// hint to call [Engine.Decide], never a permission.
+//
+// What an action has of its own is worked in once, by Set; actions that then
+// have the same needs form a group, and new facts are compared once per group.
+// Actions whose facts differ, since they write to different volumes, belong to
+// different re-checkers. A Rechecker belongs to one goroutine.
 type Rechecker struct {
 	engine  *Engine
 	gen     *Generation
+	shared  Input // Facts, Meta and Clock alone
+	turn    int   // counts Share, so that a group knows whether its answer is old
 	waiting map[string]*waiter
 	order   []string
-	memo    map[*residualPart]remembered
+	groups  map[string]*group
 	ready   []string
 }
 
 type waiter struct {
 	in    *Input
 	unmet []string
-	needs []*residual // of each unmet condition; nil: cannot tell
+	group *group // nil until first needed
 }
 
-type remembered struct {
-	section *ast.Term
-	answer  truth
+// A group is what some actions need of the shared facts: each of the needs, in
+// one of its alternatives.
+type group struct {
+	needs  []residual
+	turn   int
+	mayRun bool
 }
 
 // Rechecker returns an empty re-checker for the generations of e.
 func (e *Engine) Rechecker() *Rechecker {
-	return &Rechecker{engine: e, gen: e.Generation(), waiting: map[string]*waiter{}, memo: map[*residualPart]remembered{}, ready: []string{}}
+	return &Rechecker{engine: e, gen: e.Generation(), waiting: map[string]*waiter{}, groups: map[string]*group{}, ready: []string{}}
 }
 
 // Set adds or replaces one waiting action, with the decision that made it wait.
+// Its facts become those of all actions, as by Share.
 func (r *Rechecker) Set(id string, in *Input, d Decision) {
 	if _, known := r.waiting[id]; !known {
 		r.order = append(r.order, id)
 	}
 	copied := *in
 	r.waiting[id] = &waiter{in: &copied, unmet: slices.Concat(d.DeniedBy, d.WaitsFor)}
+	r.Share(in.Facts, in.Meta, in.Clock)
 }
 
 // Drop forgets an action.
@@ -54,11 +64,31 @@ func (r *Rechecker) Drop(id string) {
 	r.order = slices.DeleteFunc(r.order, func(o string) bool { return o == id })
 }
 
-// Share puts the machine's facts, which all actions have in common, in place of
-// those that each was set with.
+// Share gives the facts that all actions have in common now.
 func (r *Rechecker) Share(facts, meta, clock Section) {
+	if r.shared.Facts == facts && r.shared.Meta == meta && r.shared.Clock == clock {
+		return
+	}
+	before := r.shared
+	r.shared.Facts, r.shared.Meta, r.shared.Clock = facts, meta, clock
+	r.turn++
+	if !sameStatics(&before, &r.shared) {
+		r.regroup()
+	}
+}
+
+// sameStatics tells whether the facts that residuals take for constant are.
+func sameStatics(a, b *Input) bool {
+	return !slices.ContainsFunc(static, func(path string) bool {
+		was, is := a.lookup(path), b.lookup(path)
+		return (was == nil) != (is == nil) || was != nil && was.Value.Compare(is.Value) != 0
+	})
+}
+
+func (r *Rechecker) regroup() {
+	clear(r.groups)
 	for _, w := range r.waiting {
-		w.in.Facts, w.in.Meta, w.in.Clock = facts, meta, clock
+		w.group = nil
 	}
 }
 
@@ -69,220 +99,93 @@ func (r *Rechecker) Ready(ctx context.Context) []string {
 	r.ready = r.ready[:0]
 	for _, id := range r.order {
 		w := r.waiting[id]
-		if w.needs == nil {
-			r.prepare(ctx, w)
+		if w.group == nil {
+			w.group = r.groupOf(ctx, w)
 		}
-		if r.mayRun(w) {
+		if r.answer(w.group) {
 			r.ready = append(r.ready, id)
 		}
 	}
 	return r.ready
 }
 
-// follow starts over when other policies came into force.
+// follow starts over when other policies came into force: what an action waited
+// for under the old ones says nothing, so all may run.
 func (r *Rechecker) follow() {
-	g := r.engine.Generation()
-	if r.gen == g {
-		return
-	}
-	r.gen = g
-	clear(r.memo)
-	for _, w := range r.waiting {
-		w.needs, w.unmet = nil, nil // unmet of other policies: everything may run
+	if g := r.engine.Generation(); r.gen != g {
+		r.gen = g
+		r.regroup()
+		for _, w := range r.waiting {
+			w.unmet = nil
+		}
 	}
 }
 
-func (r *Rechecker) prepare(ctx context.Context, w *waiter) {
-	w.needs = make([]*residual, 0, len(w.unmet))
+func (r *Rechecker) answer(g *group) bool {
+	if g.turn != r.turn {
+		g.turn = r.turn
+		g.mayRun = !slices.ContainsFunc(g.needs, func(n residual) bool { return n.met(&r.shared) == no })
+	}
+	return g.mayRun
+}
+
+// groupOf works in what the action has of its own and finds those that are left
+// with the same needs.
+func (r *Rechecker) groupOf(ctx context.Context, w *waiter) *group {
+	own := *w.in
+	own.Facts, own.Meta, own.Clock = r.shared.Facts, r.shared.Meta, r.shared.Clock // static facts decide the shape
+	var (
+		key   strings.Builder
+		needs []residual
+	)
 	for _, name := range w.unmet {
-		w.needs = append(w.needs, r.gen.residual(ctx, name, w.in))
-	}
-}
-
-func (r *Rechecker) mayRun(w *waiter) bool {
-	for _, n := range w.needs {
-		if n != nil && r.met(n, w.in) == no {
-			return false
+		if n := r.gen.residual(ctx, name, &own); n != nil {
+			left := n.specialise(&own, &key)
+			needs = append(needs, left)
 		}
 	}
-	return true
+	g := r.groups[key.String()]
+	if g == nil {
+		g = &group{needs: needs}
+		r.groups[key.String()] = g
+	}
+	return g
 }
 
-// truth is the answer of a residual.
-type truth uint8
+// isShared tells the sections that all actions of a re-checker have in common.
+func isShared(section int) bool {
+	switch sectionKeys[section] {
+	case "facts", "meta", "clock":
+		return true
+	}
+	return false
+}
 
-const (
-	no truth = iota
-	maybe
-	yes
-)
-
-// met is the best of the alternatives, each of which is the worst of its parts.
-func (r *Rechecker) met(n *residual, in *Input) truth {
-	best := no
+// specialise answers the parts that read an action's own sections. It writes
+// what is left to key, so that equal rests have equal keys.
+func (n *residual) specialise(in *Input, key *strings.Builder) residual {
+	var left residual
+	key.WriteByte('|')
+alternatives:
 	for _, alt := range n.alternatives {
-		worst := yes
-		for i := range alt {
-			if worst = min(worst, r.part(&alt[i], in)); worst == no {
-				break
+		var rest []*residualPart
+		for _, p := range alt {
+			if p.section >= 0 && !isShared(p.section) {
+				switch p.eval(in.section(p.section)) {
+				case no:
+					continue alternatives
+				case yes:
+					continue
+				}
 			}
+			rest = append(rest, p)
 		}
-		if best = max(best, worst); best == yes {
-			break
+		key.WriteByte(';')
+		for _, p := range rest {
+			key.WriteByte(' ')
+			key.WriteString(strconv.FormatUint(p.id, 36))
 		}
+		left.alternatives = append(left.alternatives, rest)
 	}
-	return best
-}
-
-// part answers one comparison, and remembers the answer for as long as the
-// section it reads is the same.
-func (r *Rechecker) part(p *residualPart, in *Input) truth {
-	if p.section < 0 {
-		return maybe
-	}
-	sec := in.section(p.section)
-	if was, ok := r.memo[p]; ok && was.section == sec {
-		return was.answer
-	}
-	a := p.eval(sec)
-	r.memo[p] = remembered{sec, a}
-	return a
-}
-
-// A residual is one condition reduced to alternatives of comparisons.
-type residual struct{ alternatives [][]residualPart }
-
-// A residualPart compares one value of one section with a constant. section is
-// negative for an expression that only OPA can evaluate.
-type residualPart struct {
-	section int
-	path    ast.Ref // below the section
-	op      string
-	value   ast.Value
-}
-
-func (p *residualPart) eval(sec *ast.Term) truth {
-	if sec == nil {
-		return no
-	}
-	v, err := sec.Value.Find(p.path)
-	if err != nil {
-		return no
-	}
-	return compare(v, p.op, p.value)
-}
-
-// compare follows Rego on values of one type. Values of two types are ordered in
-// Rego, too; a schema excludes them but for an administrator's own facts.
-func compare(a ast.Value, op string, b ast.Value) truth {
-	c := a.Compare(b)
-	if op == "==" {
-		return truthOf(c == 0)
-	}
-	if ast.ValueName(a) != ast.ValueName(b) {
-		return maybe
-	}
-	switch op {
-	case ">=":
-		return truthOf(c >= 0)
-	case ">":
-		return truthOf(c > 0)
-	case "<=":
-		return truthOf(c <= 0)
-	}
-	return truthOf(c < 0)
-}
-
-func truthOf(b bool) truth {
-	if b {
-		return yes
-	}
-	return no
-}
-
-// shapes keeps the residuals of a generation: one for each condition and each
-// set of known values that the policies read.
-type shapes struct {
-	mu   sync.Mutex
-	byID map[string]*residual
-}
-
-// maxShapes bounds the memory of a generation; beyond it nothing is kept.
-const maxShapes = 4096
-
-// residual returns the residual of a condition for actions like in; nil when
-// partial evaluation failed, so that only OPA can tell.
-func (g *Generation) residual(ctx context.Context, condition string, in *Input) *residual {
-	unknown := g.unknownFor(in)
-	key := condition + g.shapeOf(in, unknown)
-	g.shapes.mu.Lock()
-	defer g.shapes.mu.Unlock()
-	if r, ok := g.shapes.byID[key]; ok {
-		return r
-	}
-	r := g.compileResidual(ctx, condition, in, unknown)
-	if g.shapes.byID == nil || len(g.shapes.byID) >= maxShapes {
-		g.shapes.byID = map[string]*residual{}
-	}
-	g.shapes.byID[key] = r
-	return r
-}
-
-// unknownFor adds the moving values that in has; one that is absent stays so.
-func (g *Generation) unknownFor(in *Input) []*ast.Term {
-	out := slices.Clone(g.unknowns)
-	for _, m := range moving {
-		path, _ := inputPath(m.Value.(ast.Ref))
-		if in.lookup(path) != nil {
-			out = append(out, m)
-		}
-	}
-	return out
-}
-
-// shapeOf renders what of the known part of in the policies read.
-func (g *Generation) shapeOf(in *Input, unknown []*ast.Term) string {
-	var b strings.Builder
-	for _, path := range g.prog.reads {
-		if slices.ContainsFunc(unknown, func(u *ast.Term) bool { return covers(u, path) }) {
-			continue
-		}
-		b.WriteByte('\n')
-		if t := in.lookup(path); t != nil {
-			b.WriteString(t.String())
-		}
-	}
-	b.WriteByte(byte(len(unknown)))
-	return b.String()
-}
-
-func covers(unknown *ast.Term, path string) bool {
-	u, _ := inputPath(unknown.Value.(ast.Ref))
-	return path == u || strings.HasPrefix(path, u+".")
-}
-
-func (g *Generation) compileResidual(ctx context.Context, condition string, in *Input, unknown []*ast.Term) *residual {
-	alts, err := g.alternatives(ctx, condition, in, unknown)
-	if err != nil {
-		return nil
-	}
-	r := &residual{}
-	for _, a := range alts {
-		parts := make([]residualPart, 0, len(a.parts))
-		for _, c := range a.parts {
-			parts = append(parts, compilePart(c))
-		}
-		r.alternatives = append(r.alternatives, parts)
-	}
-	return r
-}
-
-func compilePart(c comparison) residualPart {
-	p := residualPart{section: -1, op: c.op}
-	if c.path == "" {
-		return p
-	}
-	name, _ := c.ref[1].Value.(ast.String)
-	p.section, p.path, p.value = sectionIndex(string(name)), c.ref[2:], c.value.Value
-	return p
+	return left
 }

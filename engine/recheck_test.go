@@ -36,6 +36,19 @@ func TestARecheckFindsWhatMayRun(t *testing.T) {
 	sameStrings(t, "after the user came back", r.Ready(context.Background()), []string{})
 }
 
+func TestARecheckSeesTheClassOfTheMachineChange(t *testing.T) {
+	e := open(t)
+	r := e.Rechecker()
+	slow := map[string]any{"facts/presence/idle_seconds": 400, "facts/presence/locked": false, "facts/cpu/cores": nil, "facts/storage/rotational": true, "update/deadline_in_seconds": nil}
+	in := input(t, e, slow)
+	r.Set("a", in, e.Decide(context.Background(), in))
+	sameStrings(t, "while the cores are unknown", r.Ready(context.Background()), []string{})
+	slow["facts/cpu/cores"], slow["facts/storage/rotational"] = 8, false
+	fast := input(t, e, slow)
+	r.Share(fast.Facts, fast.Meta, fast.Clock)
+	sameStrings(t, "once the machine is known to be fast", r.Ready(context.Background()), []string{"a"})
+}
+
 func TestARecheckOfUnchangedFactsAllocatesNothing(t *testing.T) {
 	r, _, _ := waiting(t, open(t), 100)
 	r.Ready(context.Background())

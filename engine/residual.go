@@ -70,7 +70,7 @@ const residualDeadline = 100 * time.Millisecond
 // alternatives partially evaluates one condition with everything volatile
 // unknown and the action, update and updater known.
 func (g *Generation) alternatives(ctx context.Context, condition string, in *Input, unknown []*ast.Term) ([]alternative, error) {
-	body, err := g.prog.compileQuery(fmt.Sprintf("data.eligibility.met[%q]", condition))
+	body, err := g.prog.metQuery(condition)
 	if err != nil {
 		return nil, err
 	}
@@ -86,6 +86,19 @@ func (g *Generation) alternatives(ctx context.Context, condition string, in *Inp
 		alts = append(alts, readAlternative(body))
 	}
 	return alts, nil
+}
+
+// metQuery is the compiled query for one condition, kept: compiling it costs as
+// much as evaluating it.
+func (p *program) metQuery(condition string) (ast.Body, error) {
+	if body, ok := p.met.Load(condition); ok {
+		return body.(ast.Body), nil
+	}
+	body, err := p.compileQuery(fmt.Sprintf("data.eligibility.met[%q]", condition))
+	if err == nil {
+		p.met.Store(condition, body)
+	}
+	return body, err
 }
 
 func readAlternative(body ast.Body) alternative {

@@ -1,0 +1,186 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+)
+
+// truth is the answer of a residual.
+type truth uint8
+
+const (
+	no truth = iota
+	maybe
+	yes
+)
+
+// met is the best of the alternatives, each of which is the worst of its parts.
+func (n *residual) met(in *Input) truth {
+	best := no
+	for _, alt := range n.alternatives {
+		worst := yes
+		for _, p := range alt {
+			if worst = min(worst, p.truth(in)); worst == no {
+				break
+			}
+		}
+		if best = max(best, worst); best == yes {
+			break
+		}
+	}
+	return best
+}
+
+func (p *residualPart) truth(in *Input) truth {
+	if p.section < 0 {
+		return maybe
+	}
+	return p.eval(in.section(p.section))
+}
+
+// A residual is one condition reduced to alternatives of comparisons.
+type residual struct{ alternatives [][]*residualPart }
+
+// A residualPart compares one value of one section with a constant. section is
+// negative for an expression that only OPA can evaluate.
+type residualPart struct {
+	id      uint64 // unique in this process
+	section int
+	path    ast.Ref // below the section
+	op      string
+	value   ast.Value
+}
+
+func (p *residualPart) eval(sec *ast.Term) truth {
+	if sec == nil {
+		return no
+	}
+	v, err := sec.Value.Find(p.path)
+	if err != nil {
+		return no
+	}
+	return compare(v, p.op, p.value)
+}
+
+// compare follows Rego on values of one type. Values of two types are ordered in
+// Rego, too; a schema excludes them but for an administrator's own facts.
+func compare(a ast.Value, op string, b ast.Value) truth {
+	c := a.Compare(b)
+	if op == "==" {
+		return truthOf(c == 0)
+	}
+	if ast.ValueName(a) != ast.ValueName(b) {
+		return maybe
+	}
+	switch op {
+	case ">=":
+		return truthOf(c >= 0)
+	case ">":
+		return truthOf(c > 0)
+	case "<=":
+		return truthOf(c <= 0)
+	}
+	return truthOf(c < 0)
+}
+
+func truthOf(b bool) truth {
+	if b {
+		return yes
+	}
+	return no
+}
+
+// shapes keeps the residuals of a generation: one for each condition and each
+// set of known values that the policies read.
+type shapes struct {
+	mu   sync.Mutex
+	byID map[string]*residual
+}
+
+// maxShapes bounds the memory of a generation; beyond it nothing is kept.
+const maxShapes = 4096
+
+// residual returns the residual of a condition for actions like in; nil when
+// partial evaluation failed, so that only OPA can tell.
+func (g *Generation) residual(ctx context.Context, condition string, in *Input) *residual {
+	unknown := g.unknownFor(in)
+	key := condition + g.shapeOf(in, unknown)
+	g.shapes.mu.Lock()
+	defer g.shapes.mu.Unlock()
+	if r, ok := g.shapes.byID[key]; ok {
+		return r
+	}
+	r := g.compileResidual(ctx, condition, in, unknown)
+	if g.shapes.byID == nil || len(g.shapes.byID) >= maxShapes {
+		g.shapes.byID = map[string]*residual{}
+	}
+	g.shapes.byID[key] = r
+	return r
+}
+
+// unknownFor adds the moving values that in has; one that is absent stays so.
+func (g *Generation) unknownFor(in *Input) []*ast.Term {
+	out := slices.Clone(g.unknowns)
+	for _, m := range moving {
+		path, _ := inputPath(m.Value.(ast.Ref))
+		if in.lookup(path) != nil {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// shapeOf renders what of the known part of in the policies read.
+func (g *Generation) shapeOf(in *Input, unknown []*ast.Term) string {
+	var b strings.Builder
+	for _, path := range g.prog.reads {
+		if slices.ContainsFunc(unknown, func(u *ast.Term) bool { return covers(u, path) }) {
+			continue
+		}
+		b.WriteByte('\n')
+		if t := in.lookup(path); t != nil {
+			b.WriteString(t.String())
+		}
+	}
+	b.WriteByte(byte(len(unknown)))
+	return b.String()
+}
+
+func covers(unknown *ast.Term, path string) bool {
+	u, _ := inputPath(unknown.Value.(ast.Ref))
+	return path == u || strings.HasPrefix(path, u+".")
+}
+
+func (g *Generation) compileResidual(ctx context.Context, condition string, in *Input, unknown []*ast.Term) *residual {
+	alts, err := g.alternatives(ctx, condition, in, unknown)
+	if err != nil {
+		return nil
+	}
+	r := &residual{}
+	for _, a := range alts {
+		parts := make([]*residualPart, 0, len(a.parts))
+		for _, c := range a.parts {
+			parts = append(parts, compilePart(c))
+		}
+		r.alternatives = append(r.alternatives, parts)
+	}
+	return r
+}
+
+// partIDs numbers the parts of all residuals.
+var partIDs atomic.Uint64
+
+func compilePart(c comparison) *residualPart {
+	p := &residualPart{id: partIDs.Add(1), section: -1, op: c.op}
+	if c.path == "" {
+		return p
+	}
+	name, _ := c.ref[1].Value.(ast.String)
+	p.section, p.path, p.value = sectionIndex(string(name)), c.ref[2:], c.value.Value
+	return p
+}
