@@ -43,25 +43,38 @@ func (r *Runner) scanEnded(a *action, res execute.Result) {
 // and one bad entry must not hide the others.
 func (r *Runner) admitDocuments(pkg *trust.Package, found ScanResult, stage string) (entries []scannedEntry, refused []refusedBody) {
 	for _, su := range found.Updates {
-		e := scannedEntry{ScanUpdate: su}
-		if su.Document != "" {
-			doc, err := r.trust.AdmitUpdate(context.Background(), pkg, stage, su.Document)
-			if err == nil && (doc.ID != su.ID || doc.Version != su.Version) {
-				err = fmt.Errorf("the signed document is for %s %s, the scan says %s %s", doc.ID, doc.Version, su.ID, su.Version)
-			}
-			if err != nil {
-				refused = append(refused, refusedBody{
-					subject: subject{Updater: pkg.ID, Update: su.ID}, Stage: "scan", Code: trust.Code(err), Error: err.Error(), Package: pkg.Digest,
-				})
-				continue
-			}
-			e.Document = doc.Digest
+		digest, err := r.admitDocument(pkg, su, stage)
+		if err != nil {
+			refused = append(refused, refusedBody{
+				subject: subject{Updater: pkg.ID, Update: su.ID}, Stage: "scan", Code: trust.Code(err), Error: err.Error(), Package: pkg.Digest,
+			})
+			continue
 		}
+		e := scannedEntry{ScanUpdate: su, Document: digest}
 		if e.Step = nextStep(pkg.Manifest, e, ""); e.Step != "" {
 			entries = append(entries, e)
 		}
 	}
 	return entries, refused
+}
+
+// admitDocument returns the digest of the update's signed document, "" when it
+// names none.
+func (r *Runner) admitDocument(pkg *trust.Package, su ScanUpdate, stage string) (string, error) {
+	if !r.mayRestart(pkg, su.Restart) {
+		return "", fmt.Errorf("it asks for a restart of kind %s, which the vendor's scope does not allow", su.Restart)
+	}
+	if su.Document == "" {
+		return "", nil
+	}
+	doc, err := r.trust.AdmitUpdate(context.Background(), pkg, stage, su.Document)
+	if err != nil {
+		return "", err
+	}
+	if doc.ID != su.ID || doc.Version != su.Version {
+		return "", fmt.Errorf("the signed document is for %s %s, the scan says %s %s", doc.ID, doc.Version, su.ID, su.Version)
+	}
+	return doc.Digest, nil
 }
 
 // scanned journals the list of pending updates, after saying which earlier

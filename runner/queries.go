@@ -1,6 +1,8 @@
 package runner
 
 import (
+	"slices"
+
 	"github.com/lullhq/lull/trust"
 )
 
@@ -35,4 +37,14 @@ func (r *Runner) runningSection(not subject) []any {
 func (r *Runner) honorsDeadlines(pkg *trust.Package) bool {
 	scope, err := r.trust.ScopeOf(pkg)
 	return err == nil && scope.HonorDeadlines
+}
+
+// mayRestart reports whether the vendor's scope lets its updates ask for a
+// restart of that kind.
+func (r *Runner) mayRestart(pkg *trust.Package, kind string) bool {
+	if kind == "" || kind == restartNone {
+		return true
+	}
+	scope, err := r.trust.ScopeOf(pkg)
+	return err == nil && slices.Contains(scope.Restart, kind)
 }

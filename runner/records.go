@@ -68,7 +68,6 @@ type scannedBody struct {
 // signed document once trust has admitted that.
 type scannedEntry struct {
 	ScanUpdate
-	Version  string `json:"version"`
 	Document string `json:"document_digest,omitempty"`
 	Step     string `json:"step"` // the first step its manifest has
 }

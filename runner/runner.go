@@ -99,9 +99,10 @@ func New(ctx context.Context, o Options) (r *Runner, err error) {
 		r.now = time.Now
 	}
 	r.since = r.now()
+	opened := r
 	defer func() {
 		if err != nil {
-			r.close()
+			opened.close()
 		}
 	}()
 	if err := config.Prepare(r.paths); err != nil {
@@ -120,7 +121,9 @@ func New(ctx context.Context, o Options) (r *Runner, err error) {
 }
 
 func (r *Runner) openJournal() (err error) {
-	r.journal, err = journal.Open(journal.Options{Dir: r.paths.State, Now: r.now, Boot: r.boot, Logger: r.log})
+	r.journal, err = journal.Open(journal.Options{Dir: r.paths.State, Now: r.now, Boot: r.boot, Logger: r.log,
+		// Under systemd standard error is the system log: there the checkpoint is out of the journal's own reach.
+		Syslog: func(note string) { r.log.Info("journal checkpoint", "note", note) }})
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/lullhq/lull/engine"
@@ -107,13 +108,13 @@ func attemptID(sub subject, attempt int, nanos int64) string {
 // workDirs are the directories that one attempt may write.
 type workDirs struct{ state, stage, log string }
 
-// prepareDirs makes the updater's directories. Staging starts empty for a
-// scan and for the first attempt of a download; a repeated download finds
-// what it had fetched so far.
+// prepareDirs makes the updater's directories. Staging starts empty, so that an
+// install finds nothing but the verified artifacts; only a repeated download
+// finds what it had fetched so far.
 func (r *Runner) prepareDirs(c candidate) (workDirs, error) {
 	base := r.updaterDir(c.Updater)
 	d := workDirs{state: filepath.Join(base, "state"), stage: r.stageDir(c.subject), log: filepath.Join(base, "log", logName(c.subject))}
-	if c.Action == actionScan || c.Action == actionDownload && c.at.tries == 0 {
+	if c.Action != actionDownload || c.at.tries == 0 {
 		if err := os.RemoveAll(d.stage); err != nil {
 			return d, fmt.Errorf("empty the staging directory: %w", err)
 		}
@@ -163,7 +164,7 @@ func (r *Runner) execSpec(c candidate, s spec, pkg *trust.Package, v *trust.Veri
 		ID: id, Program: v, Action: c.Action, Update: c.Update, Attempt: attempt, Updater: c.Updater,
 		Env: r.actionEnv(c), StateDir: dirs.state, StageDir: dirs.stage, LogFile: dirs.log, LogLimit: logLimit,
 		Network: s.requiresNetwork, MaxSeconds: int(limit), MemoryBytes: m.Sandbox.MemoryBytes, Tasks: m.Sandbox.Tasks,
-		CPU: execute.Impact(d.Obligations.CPU), IO: execute.Impact(d.Obligations.IO), Lang: r.cfg.Language, Idempotent: s.idempotent,
+		CPU: execute.Impact(d.Obligations.CPU), IO: execute.Impact(d.Obligations.IO), Lang: r.cfg.Language, Idempotent: s.idempotent, Require: required(r.layers(), s.requiresNetwork),
 	}
 	if c.Action == actionScan {
 		spec.OutputLimit = MaxScanBytes
@@ -173,6 +174,12 @@ func (r *Runner) execSpec(c candidate, s spec, pkg *trust.Package, v *trust.Veri
 		}
 	}
 	return spec
+}
+
+// required are the layers that the decision was taken on and that the program
+// must not start without. One that asks for the network keeps it.
+func required(layers []string, network bool) []string {
+	return slices.DeleteFunc(slices.Clone(layers), func(l string) bool { return network && l == "net" })
 }
 
 // actionEnv is what an updater is told beyond the fixed environment: the

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/lullhq/lull/engine"
@@ -133,6 +134,10 @@ func (r *Runner) outcome(a *action, body *finishedBody) {
 	case string(execute.Succeeded):
 		if up != nil {
 			e := up.scannedEntry
+			if pkg := r.packages[a.Updater]; !r.mayRestart(pkg, body.Restart) {
+				body.Message += fmt.Sprintf(" (it asked for a restart of kind %s, which the vendor's scope does not allow)", body.Restart)
+				body.Restart = ""
+			}
 			if body.Restart != "" && body.Restart != restartNone {
 				e.Restart = body.Restart
 			}

@@ -19,7 +19,7 @@ import (
 // daemon starts an attempt of "mark" as the real daemon would, in a process of its
 // own, says what it has reached, and waits to be killed.
 func daemon(args []string) int {
-	x, err := New(Options{RunDir: args[0], Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	x, err := New(Options{RunDir: args[0], Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return 1
 	}

@@ -90,7 +90,7 @@ func behaving(t testing.TB, what string, args ...string) fake {
 // newExecutor has its attempts below a directory that other users may pass through.
 func newExecutor(t testing.TB) *Executor {
 	t.Helper()
-	x, err := New(Options{RunDir: filepath.Join(openDir(t), "attempts"), Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	x, err := New(Options{RunDir: filepath.Join(openDir(t), "attempts"), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
