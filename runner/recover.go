@@ -86,6 +86,7 @@ func (r *Runner) settle(b startedBody) error {
 	switch what {
 	case execute.Running:
 		a.snap = r.facts.Snapshot(context.Background(), r.demand(), facts.Target{})
+		r.resume(a)
 		r.follow(a)
 		return nil
 	case execute.Ended:
@@ -98,6 +99,23 @@ func (r *Runner) settle(b startedBody) error {
 		return r.interrupt(b, false, "lull was stopped before the program was started")
 	}
 	return r.interrupt(b, true, "lull or the machine was stopped while it was running")
+}
+
+// resume makes an adopted process stand still or go on as the journal says it
+// does: the daemon's death may have come between the one and the other.
+func (r *Runner) resume(a *action) {
+	_, up, _, ok := r.state.get(a.subject)
+	var err error
+	if ok && up != nil && up.phase == phaseFrozen {
+		if err = a.proc.Freeze(); err == nil {
+			a.frozen = r.now()
+		}
+	} else {
+		err = a.proc.Thaw()
+	}
+	if err != nil {
+		r.log.Warn("could not put an adopted process into its state", "updater", a.Updater, "action", a.Action, "err", err)
+	}
 }
 
 func (r *Runner) interrupt(b startedBody, began bool, why string) error {

@@ -33,7 +33,7 @@ type File struct {
 }
 
 // Executable tells whether the file may be a program (mode "exec").
-func (f File) Executable() bool { return f.Mode == ModeExec }
+func (file File) Executable() bool { return file.Mode == ModeExec }
 
 // The modes of a payload file; "" means ModeData.
 const (

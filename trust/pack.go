@@ -312,9 +312,8 @@ func WriteTar(w io.Writer, dir string) error {
 // dir, and its times where they are missing, and checks the result. The
 // document itself is left to the caller to write and sign.
 func StateArtifacts(ctx context.Context, d *UpdateDocument, dir string, names ...string) error {
-	src := &source{path: dir}
-	var err error
-	if src, err = openSource(dir); err != nil {
+	src, err := openSource(dir)
+	if err != nil {
 		return err
 	}
 	defer src.close()

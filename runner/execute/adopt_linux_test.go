@@ -2,7 +2,6 @@ package execute
 
 import (
 	"bufio"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -109,6 +108,10 @@ func TestWorkThatCannotBeRepeatedSurvivesTheDaemonAndIsAdopted(t *testing.T) {
 			t.Fatal(err)
 		}
 		if state == Running {
+			// A daemon that is back at once may find it frozen still.
+			if err := p.Thaw(); err != nil {
+				t.Error(err)
+			}
 			got := p.Wait()
 			r = &got
 		}
