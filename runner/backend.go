@@ -46,7 +46,7 @@ func (b *backend) Facts(ctx context.Context) (control.Facts, error) {
 func (b *backend) Register(ctx context.Context, tar io.Reader) (control.Registered, error) {
 	pkg, err := b.r.trust.AdmitTar(ctx, tar)
 	if err != nil {
-		b.on(func() { b.r.refuseRegistration("", err) })
+		_ = b.on(func() { b.r.refuseRegistration("", err) })
 		return control.Registered{}, apiError(err)
 	}
 	var res registered

@@ -29,7 +29,7 @@ func (a *app) configCommand() *cobra.Command {
 					data, err = toYAML(data)
 				}
 				if err == nil {
-					s.w.Write(data)
+					_, _ = s.w.Write(data)
 				}
 			})
 		},

@@ -145,9 +145,9 @@ func (d *demo) close(keep bool) {
 		return
 	}
 	// The store makes its directories read-only.
-	filepath.WalkDir(d.dir, func(path string, e fs.DirEntry, err error) error {
+	_ = filepath.WalkDir(d.dir, func(path string, e fs.DirEntry, err error) error {
 		if err == nil && e.IsDir() {
-			os.Chmod(path, 0o700)
+			_ = os.Chmod(path, 0o700)
 		}
 		return nil
 	})

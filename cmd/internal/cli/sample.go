@@ -151,7 +151,7 @@ func get(url string) (io.ReadCloser, error) {
 }
 
 func (s *sample) progress(current, total int64) {
-	s.say(map[string]any{"progress": map[string]any{"current": current, "total": total}})
+	_ = s.say(map[string]any{"progress": map[string]any{"current": current, "total": total}})
 }
 
 // install puts the artifact that lull verified where it belongs: beside, then
