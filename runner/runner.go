@@ -165,13 +165,18 @@ func (r *Runner) openRooms(ctx context.Context) (err error) {
 	return nil
 }
 
+// decisionDeadline bounds one decision by the wall clock. A decision takes a
+// fraction of a millisecond of processor time; on an old machine under load,
+// which is the one that matters, the wall clock says many times that.
+const decisionDeadline = 500 * time.Millisecond
+
 // OpenEngine returns an engine over the embedded default policies and the
 // administrator's directories of paths. It is what the daemon decides with,
 // and what the command line uses without a daemon.
 func OpenEngine(ctx context.Context, paths config.Paths, log *slog.Logger) (*engine.Engine, error) {
 	return engine.New(ctx, engine.Options{
 		Layers: func() []engine.Layer { return policyLayers(paths.PolicyDirs) },
-		Schema: Schema(), StateDir: paths.State, Logger: log,
+		Schema: Schema(), StateDir: paths.State, Logger: log, Deadline: decisionDeadline,
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lullhq/lull/engine"
 	"github.com/lullhq/lull/facts"
 	"github.com/lullhq/lull/runner"
 	"github.com/lullhq/lull/runner/control"
@@ -154,7 +155,13 @@ func (d *demo) step(ctx context.Context, u control.Updater) error {
 }
 
 // onlyRetry reports whether time alone, and little of it, clears the wait.
-func onlyRetry(w control.Why) bool { return len(w.Unmet) == 1 && w.Unmet[0].Condition == "retry" }
+func onlyRetry(w control.Why) bool { return len(w.Unmet) == 1 && passes(w.Unmet[0].Condition) }
+
+// passes reports whether a condition clears by itself: a retry that comes due,
+// or a decision that a busy machine could not finish in time.
+func passes(condition string) bool {
+	return slices.Contains([]string{"retry", engine.PolicyTimeout}, condition)
+}
 
 // clear shows a wait and edits the policies so that it ends.
 func (d *demo) clear(ctx context.Context, w control.Why) error {
@@ -166,7 +173,7 @@ func (d *demo) clear(ctx context.Context, w control.Why) error {
 		for _, o := range d.news(u.Observed) {
 			d.item("    %s", d.s.faint(o))
 		}
-		if u.Condition != "retry" {
+		if !passes(u.Condition) {
 			changed = append(changed, d.edits.clear(w.Action, u.Condition, unknown(u)))
 		}
 	}
