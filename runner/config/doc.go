@@ -16,7 +16,7 @@
 // Strict YAML; see [Keys]. A key that is unknown, set twice or of the wrong
 // type is an error that names file, line and the nearest key.
 //
-//	proxy: "http://proxy.example.org:3128"   # http_proxy, https_proxy of updaters
+//	proxy: "http://cache.example.org:3128"   # http_proxy, https_proxy of updaters
 //	no_proxy: "localhost,.example.org"
 //	ca_file: /etc/ssl/example.pem            # SSL_CERT_FILE of updaters
 //	language: en_US.UTF-8                    # LANG of updaters, default C.UTF-8

@@ -26,7 +26,7 @@ type Key struct {
 var Keys = []Key{
 	{
 		Name: "proxy", Help: "Proxy that updaters are told to use (http_proxy, https_proxy).",
-		Hint: `write a URL such as "http://proxy.example.org:3128"`,
+		Hint: `write a URL such as "http://cache.example.org:3128"`,
 		set:  text(func(c *Config) *string { return &c.Proxy }, proxyURL),
 	},
 	{
