@@ -32,8 +32,8 @@ func (b *backend) on(f func()) error {
 }
 
 // Status is everything at a glance.
-func (b *backend) Status(context.Context) (s control.Status, err error) {
-	return s, b.on(func() { s = b.r.status() })
+func (b *backend) Status(ctx context.Context) (s control.Status, err error) {
+	return s, b.on(func() { b.r.refresh(ctx); s = b.r.status() })
 }
 
 // Facts are gathered now, all that this machine can tell.

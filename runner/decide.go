@@ -28,9 +28,10 @@ func (r *Runner) consider(ctx context.Context, c candidate) time.Time {
 	if w := r.waiting[c.subject]; w != nil && w.refusal != nil {
 		return w.check // trust refused it; only a change of trust or a new package helps
 	}
-	d, snap, next := r.decideOn(ctx, c, trust.Unchecked())
+	d, in, snap, next := r.decideOn(ctx, c, trust.Unchecked())
 	if d.Verdict != engine.Run {
 		r.wait(c, d, snap, next, false)
+		r.sleep(c, in, d)
 		return next
 	}
 	r.verify(ctx, c)
@@ -39,22 +40,23 @@ func (r *Runner) consider(ctx context.Context, c candidate) time.Time {
 
 // decideOn asks the policy about c with fresh facts. A document that cannot
 // be assembled is a wait that says so.
-func (r *Runner) decideOn(ctx context.Context, c candidate, trusted map[string]any) (engine.Decision, facts.Snapshot, time.Time) {
+func (r *Runner) decideOn(ctx context.Context, c candidate, trusted map[string]any) (engine.Decision, *engine.Input, facts.Snapshot, time.Time) {
 	in, snap, err := r.document(ctx, c, trusted)
 	if err != nil {
 		d := engine.Decision{Verdict: engine.Wait, WaitsFor: []string{"policy_error"}, DeniedBy: []string{}, Error: err.Error()}
-		return d, snap, r.now().Add(fallbackCheck)
+		return d, nil, snap, r.now().Add(fallbackCheck)
 	}
+	r.worked.Decisions++
 	d := r.engine.Decide(ctx, in)
 	if d.Verdict == engine.Run {
-		return d, snap, time.Time{}
+		return d, in, snap, time.Time{}
 	}
-	return d, snap, r.engine.NextCheck(in, d, r.now())
+	return d, in, snap, r.engine.NextCheck(in, d, r.now())
 }
 
 // wait remembers why c does not run, and journals it when that has changed.
 func (r *Runner) wait(c candidate, d engine.Decision, snap facts.Snapshot, next time.Time, final bool) {
-	r.waiting[c.subject] = &waiting{candidate: c, decision: d, check: next, at: r.now()}
+	r.waiting[c.subject] = &waiting{candidate: c, decision: d, own: r.ownOf(c), check: next, at: r.now()}
 	r.recordDecision(c.subject, d, snap, final)
 }
 
@@ -121,13 +123,14 @@ func (r *Runner) final(ctx context.Context, c candidate, pkg *trust.Package, v *
 	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
 		return
 	}
-	d, snap, next := r.decideOn(ctx, c, told)
+	d, in, snap, next := r.decideOn(ctx, c, told)
 	if err != nil {
 		r.refuse(c, pkg, d, snap, err)
 		return
 	}
 	if d.Verdict != engine.Run {
 		r.wait(c, d, snap, next, true)
+		r.sleep(c, in, d)
 		return
 	}
 	r.start(ctx, c, pkg, v, d, snap)

@@ -3,7 +3,6 @@ package runner
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/lullhq/lull/engine"
@@ -21,7 +20,9 @@ func (r *Runner) document(ctx context.Context, c candidate, trusted map[string]a
 	if pkg == nil {
 		return nil, facts.Snapshot{}, fmt.Errorf("updater %s is not in the store", c.Updater)
 	}
-	snap := r.facts.Snapshot(ctx, r.demand(), facts.Target{Path: r.writesTo(c, pkg)})
+	volume := r.writesTo(c, pkg)
+	snap := r.facts.Snapshot(ctx, r.demand(), facts.Target{Path: volume})
+	r.remember(volume, snap)
 	doc := map[string]any{
 		"action":  actionSection(c, pkg.Manifest),
 		"updater": updaterSection(c, pkg),
@@ -142,15 +143,6 @@ func clockSection(now time.Time, trusted bool) map[string]any {
 		"unix_seconds": now.Unix(), "weekday": local.Weekday().String(),
 		"minute_of_day": int64(local.Hour()*60 + local.Minute()), "timezone": zone, "trusted": trusted,
 	}
-}
-
-// writesTo is the directory whose volume matters for the action: what it
-// declares to write for an install, its own staging directory otherwise.
-func (r *Runner) writesTo(c candidate, pkg *trust.Package) string {
-	if w := pkg.Manifest.Sandbox.Write; len(w) > 0 && c.Action != actionScan && c.Action != actionDownload {
-		return r.paths.Host(w[0])
-	}
-	return filepath.Join(r.paths.State, "updaters")
 }
 
 func seconds(d time.Duration) int64 { return max(0, int64(d/time.Second)) }

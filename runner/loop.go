@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -73,13 +74,19 @@ func (r *Runner) turn(ctx context.Context) time.Time {
 	next := r.tend(ctx)
 	list, due := r.state.candidates(r.now(), r.manifestOf)
 	next = earlier(next, due)
+	list = slices.DeleteFunc(list, func(c candidate) bool { return r.busy[c.Updater] != "" || r.active.has(c.Updater) })
+	awake := r.awakened(ctx, list)
 	live := map[subject]bool{}
 	for _, c := range list {
-		if r.busy[c.Updater] != "" || r.active.has(c.Updater) {
-			continue
-		}
 		live[c.subject] = true
-		next = earlier(next, r.consider(ctx, c))
+		if awake[c.subject] {
+			next = earlier(next, r.consider(ctx, c))
+		} else {
+			next = earlier(next, r.waiting[c.subject].check)
+		}
+		if h := c.u.held; h != nil && h.Until != nil && c.u.isHeld(r.now()) {
+			next = earlier(next, *h.Until)
+		}
 	}
 	for sub := range r.waiting {
 		if !live[sub] {

@@ -271,3 +271,12 @@ func eventually(t *testing.T, within time.Duration, ok func() (bool, string)) {
 		time.Sleep(20 * time.Millisecond)
 	}
 }
+
+func (m *machine) read(file string) []byte {
+	m.t.Helper()
+	data, err := os.ReadFile(file)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return data
+}

@@ -2,6 +2,8 @@ package runner
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -79,6 +81,7 @@ func (s *actives) get(updater string) *action {
 	return s.byID[updater]
 }
 
+// list returns them in a fixed order.
 func (s *actives) list() []*action {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -86,6 +89,7 @@ func (s *actives) list() []*action {
 	for _, a := range s.byID {
 		list = append(list, a)
 	}
+	slices.SortFunc(list, func(a, b *action) int { return strings.Compare(a.Updater, b.Updater) })
 	return list
 }
 

@@ -8,7 +8,6 @@ import (
 	"sync"
 
 	"github.com/lullhq/lull/engine"
-	"github.com/lullhq/lull/facts"
 	"github.com/lullhq/lull/runner/journal"
 	"github.com/lullhq/lull/runner/watch"
 	"github.com/lullhq/lull/trust"
@@ -164,14 +163,6 @@ func (r *Runner) endRevoked(ctx context.Context) {
 			r.end(a, "no longer trusted")
 		}
 	}
-}
-
-// demand is the set of facts worth gathering: what the policies in force read
-// and what the reflex needs.
-func (r *Runner) demand() facts.Set {
-	want := facts.Wanted(r.engine.Generation().ReadSet())
-	want[factIdle], want[factAC] = true, true
-	return want
 }
 
 func decodeBody(rec journal.Record, into any) error { return json.Unmarshal(rec.Body, into) }

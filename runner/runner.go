@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lullhq/lull/engine"
@@ -41,13 +42,15 @@ type Runner struct {
 	since time.Time
 	boot  string // identity of this boot of the machine
 
-	lock    *config.Lock
-	journal *journal.Journal
-	engine  *engine.Engine
-	trust   *trust.Trust
-	facts   *facts.Gatherer
-	exec    *execute.Executor
-	sandbox map[string]any
+	lock     *config.Lock
+	journal  *journal.Journal
+	engine   *engine.Engine
+	trust    *trust.Trust
+	facts    *facts.Gatherer
+	history  *facts.Recorder // nil where it cannot be written; owned by the loop
+	recorded string          // the volume whose facts are recorded
+	exec     *execute.Executor
+	sandbox  map[string]any
 
 	inbox   chan func() // what the loop is to do next
 	stopped chan struct{}
@@ -58,6 +61,8 @@ type Runner struct {
 	packages map[string]*trust.Package // by updater id
 	busy     map[string]string         // updater id → what lull itself is doing for it
 	waiting  map[subject]*waiting
+	volumes  map[string]*volume // re-checkers of what waits, by the directory written to
+	worked   control.Work
 	decided  map[subject]string // fingerprint of the last decided record
 	broken   map[string]string  // registered updaters that the store cannot give back, and why
 	dropins  map[string]string  // drop-in id → fingerprint last taken or refused
@@ -66,16 +71,18 @@ type Runner struct {
 	events   map[chan journal.Record]bool
 
 	// Shared with the reflex and the watchers.
-	active  *actives
-	awake   awake
-	mu      sync.Mutex
-	rewatch context.CancelFunc // makes the fact watch start again with a new demand
+	active   *actives
+	awake    awake
+	demanded atomic.Pointer[demanded]
+	mu       sync.Mutex
+	rewatch  context.CancelFunc // makes the fact watch start again with a new demand
 }
 
 // waiting is what is known of a candidate that may not run now.
 type waiting struct {
 	candidate
 	decision engine.Decision
+	own      own
 	refusal  *refusedBody // trust's, when that is why
 	check    time.Time    // next instant at which time alone can change it; zero: none
 	at       time.Time
@@ -89,7 +96,7 @@ func New(ctx context.Context, o Options) (r *Runner, err error) {
 		opt: o, paths: o.Paths, cfg: o.Config, log: o.Logger, now: o.Now,
 		inbox: make(chan func(), 64), stopped: make(chan struct{}),
 		state: newState(), packages: map[string]*trust.Package{}, busy: map[string]string{},
-		waiting: map[subject]*waiting{}, decided: map[subject]string{}, broken: map[string]string{}, dropins: map[string]string{},
+		waiting: map[subject]*waiting{}, volumes: map[string]*volume{}, decided: map[subject]string{}, broken: map[string]string{}, dropins: map[string]string{},
 		events: map[chan journal.Record]bool{}, active: newActives(), boot: journal.BootID(),
 	}
 	if r.log == nil {
@@ -152,9 +159,8 @@ func (r *Runner) openRooms(ctx context.Context) (err error) {
 		return err
 	}
 	r.notePolicy(nil)
-	r.facts, err = facts.New(facts.Options{LocalDir: r.paths.FactsLocal, Now: r.now, Logger: r.log})
-	if err != nil {
-		return fmt.Errorf("open facts: %w", err)
+	if err := r.openFacts(); err != nil {
+		return err
 	}
 	r.exec, err = execute.New(execute.Options{RunDir: filepath.Join(r.paths.State, "actions"), StateDir: r.paths.State, Logger: r.log, Unprivileged: unprivileged})
 	if err != nil {
@@ -247,6 +253,9 @@ func (r *Runner) close() {
 	var errs []error
 	if r.facts != nil {
 		errs = append(errs, r.facts.Close())
+	}
+	if r.history != nil {
+		errs = append(errs, r.history.Close())
 	}
 	if r.trust != nil {
 		errs = append(errs, r.trust.Close())

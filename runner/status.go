@@ -17,7 +17,7 @@ func (r *Runner) status() control.Status {
 	s := control.Status{
 		Version: r.opt.Version, PID: os.Getpid(), Since: r.since, Boot: r.boot, Root: r.paths.Base(), Unprivileged: os.Geteuid() != 0,
 		Warnings: r.warnings(), Policy: r.policyStatus(), Updaters: []control.Updater{}, KeepAwake: r.awake.reason(),
-		Journal: control.Journal{Records: r.journal.Last().Seq},
+		Journal: control.Journal{Records: r.journal.Last().Seq}, Work: r.worked,
 	}
 	s.Sandbox.Layers, s.Sandbox.Memory = r.exec.Layers()
 	gen := r.trust.Generation()
@@ -41,6 +41,16 @@ func (r *Runner) status() control.Status {
 	}
 	s.NextCheck = optional(next)
 	return s
+}
+
+// refresh decides again what waits, so that the picture shows the facts of now:
+// until something may run, the loop itself only compares what it needs to.
+func (r *Runner) refresh(ctx context.Context) {
+	for _, w := range r.waiting {
+		if w.refusal == nil {
+			w.decision, _, _, _ = r.decideOn(ctx, w.candidate, trust.Unchecked())
+		}
+	}
 }
 
 func (r *Runner) policyStatus() control.Policy {

@@ -56,7 +56,7 @@ func (r *Runner) redecide(ctx context.Context, a *action) (engine.Decision, time
 	if !ok {
 		return engine.Decision{}, time.Time{}, false
 	}
-	d, _, next := r.decideOn(ctx, candidate{subject: a.subject, u: u, up: up, at: at}, trust.Unchecked())
+	d, _, _, next := r.decideOn(ctx, candidate{subject: a.subject, u: u, up: up, at: at}, trust.Unchecked())
 	return d, next, true
 }
 

@@ -19,6 +19,8 @@ type Paths struct {
 	State       string   // journal, store, per-updater state, revocations
 	Runtime     string   // what a reboot may take away
 	Socket      string   // control.sock
+	AgentSocket string   // agent.sock: where per-user agents report presence
+	FactsLog    string   // directory of the recorded facts
 }
 
 // ResolvePaths returns the system's paths, or with a root those below it. On
@@ -45,6 +47,8 @@ func ResolvePaths(root string) Paths {
 	p.Runtime, p.State = p.Host(run), p.Host(state)
 	p.FactsLocal = filepath.Join(p.Runtime, "facts.d")
 	p.Socket = filepath.Join(p.Runtime, "control.sock")
+	p.AgentSocket = filepath.Join(p.Runtime, "agent.sock")
+	p.FactsLog = filepath.Join(p.State, "facts")
 	return p
 }
 

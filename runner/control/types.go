@@ -39,6 +39,13 @@ type Status struct {
 	Journal      Journal    `json:"journal"`
 	Updaters     []Updater  `json:"updaters"`
 	NextCheck    *time.Time `json:"next_check,omitempty"` // absent: only an event can change anything
+	Work         Work       `json:"work"`
+}
+
+// Work counts what deciding has cost since the daemon began.
+type Work struct {
+	Looks     uint64 `json:"looks"`     // at the facts of one volume, for all that waits on it
+	Decisions uint64 `json:"decisions"` // full evaluations of the policy
 }
 
 // Sandbox says what confines an updater's programs on this machine; it is
