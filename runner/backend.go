@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -299,20 +300,14 @@ func (r *Runner) warnings() (list []string) {
 	return append(list, r.expiring()...)
 }
 
-// warnAhead is how early a coming expiry is said.
-const warnAhead = 60 * 24 * time.Hour
-
+// expiring tells what ends within the next weeks.
 func (r *Runner) expiring() (list []string) {
-	soon := r.now().Add(warnAhead)
-	for _, v := range r.trust.Generation().Vendors() {
-		if !v.Expires.IsZero() && v.Expires.Before(soon) {
-			list = append(list, fmt.Sprintf("vendor %s expires on %s", v.Name, v.Expires.Format(time.DateOnly)))
+	for _, e := range r.trust.Expiring(trust.ExpiryNotice, slices.Collect(maps.Values(r.packages))...) {
+		what := e.What
+		if e.Vendor != "" {
+			what += " of vendor " + e.Vendor
 		}
-	}
-	for _, u := range r.state.sorted() {
-		if m := r.manifestOf(u); m != nil && m.Expires.Before(soon) {
-			list = append(list, fmt.Sprintf("updater %s %s expires on %s", u.Updater, u.Version, m.Expires.Format(time.DateOnly)))
-		}
+		list = append(list, fmt.Sprintf("%s ends on %s: %s", what, e.At.Format(time.DateOnly), e.Remedy))
 	}
 	return list
 }

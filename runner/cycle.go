@@ -69,7 +69,7 @@ func (s *state) candidates(now time.Time, manifest func(*updater) *trust.Manifes
 func (c candidate) urgency(now time.Time, manifest func(*updater) *trust.Manifest) int {
 	p := 100
 	if m := manifest(c.u); m != nil && m.Priority > 0 {
-		p = min(m.Priority, 100)
+		p = m.Priority
 	}
 	switch {
 	case c.up == nil:

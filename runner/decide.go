@@ -125,7 +125,7 @@ func (r *Runner) final(ctx context.Context, c candidate, pkg *trust.Package, v *
 	}
 	d, in, snap, next := r.decideOn(ctx, c, told)
 	if err != nil {
-		r.refuse(c, pkg, d, snap, err)
+		r.refuse(c, pkg, d, err)
 		return
 	}
 	if d.Verdict != engine.Run {
@@ -138,7 +138,7 @@ func (r *Runner) final(ctx context.Context, c candidate, pkg *trust.Package, v *
 
 // refuse notes that trust said no. Go owns this floor: whatever the policy
 // answered, nothing starts.
-func (r *Runner) refuse(c candidate, pkg *trust.Package, d engine.Decision, snap facts.Snapshot, err error) {
+func (r *Runner) refuse(c candidate, pkg *trust.Package, d engine.Decision, err error) {
 	if d.Verdict == engine.Run {
 		d.Verdict, d.DeniedBy = engine.Deny, []string{"trusted"}
 	}
@@ -150,7 +150,6 @@ func (r *Runner) refuse(c candidate, pkg *trust.Package, d engine.Decision, snap
 		r.note(kindRefused, body)
 		r.log.Warn("refused to start", "updater", c.Updater, "action", c.Action, "code", body.Code, "err", err)
 	}
-	_ = snap
 }
 
 // refusedCheck bounds how long a refusal stands without a new look: trust can

@@ -31,6 +31,7 @@ const (
 	kindPolicyLoaded     = "policy_loaded"
 	kindPolicyRejected   = "policy_rejected"
 	kindVendorsLoaded    = "vendors_loaded"
+	kindRevoked          = "revoked"
 )
 
 // subject names what a record is about. Update is empty for a scan and for
@@ -51,6 +52,16 @@ type registeredBody struct {
 	Dir     string `json:"dir,omitempty"`
 	Signer  any    `json:"signer,omitempty"`
 }
+
+// revokedBody is a revocation that was found in force.
+type revokedBody struct {
+	Vendor string    `json:"vendor"`
+	Signer string    `json:"signer,omitempty"` // "": the whole vendor
+	Reason string    `json:"reason,omitempty"`
+	Since  time.Time `json:"since"`
+}
+
+func revokedKey(vendor, signer string) string { return vendor + "\x00" + signer }
 
 type unregisteredBody struct {
 	Updater string `json:"updater"`

@@ -4,7 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
+	"os"
+	"slices"
 	"sync"
 
 	"github.com/lullhq/lull/engine"
@@ -32,20 +35,28 @@ func (w *watchers) close() {
 	w.wg.Wait()
 }
 
-// watch starts watching policies, vendors with roots, drop-in updaters, and
-// facts. Each directory may be missing; it is seen when it appears.
+// watch starts watching policies, vendors with roots, revocations, drop-in
+// updaters, and facts. Each directory may be missing; it is seen when it
+// appears. Only that of revocations is made, as what lies beside it changes
+// with every record of the journal and must not wake anybody.
 func (r *Runner) watch(ctx context.Context) (*watchers, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	w := &watchers{log: r.log, cancel: cancel}
+	if err := os.MkdirAll(r.trust.RevocationDir(), 0o755); err != nil {
+		cancel()
+		return nil, fmt.Errorf("make the directory of revocations: %w", err)
+	}
 	for _, one := range []struct {
 		dirs   []string
+		steady bool
 		reload func(context.Context)
 	}{
-		{r.paths.PolicyDirs, r.reloadPolicies},
-		{append(append([]string{}, r.paths.VendorDirs...), r.paths.RootDirs...), r.reloadVendors},
-		{r.paths.UpdaterDirs, r.reloadDropins},
+		{r.paths.PolicyDirs, false, r.reloadPolicies},
+		{slices.Concat(r.paths.VendorDirs, r.paths.RootDirs), false, r.reloadVendors},
+		{[]string{r.trust.RevocationDir()}, true, r.reloadVendors},
+		{r.paths.UpdaterDirs, false, r.reloadDropins},
 	} {
-		dw, err := watch.New(watch.Options{Dirs: one.dirs, Logger: r.log})
+		dw, err := watch.New(watch.Options{Dirs: one.dirs, Steady: one.steady, Logger: r.log})
 		if err != nil {
 			w.close()
 			return nil, err
@@ -115,7 +126,7 @@ func (r *Runner) reloadVendors(ctx context.Context) {
 	r.post(func() {
 		r.loadVendors()
 		r.forgetRefusals()
-		r.endRevoked(ctx)
+		r.endUntrusted(ctx)
 		r.syncDropins(ctx) // a vendor that appeared may vouch for what was refused
 	})
 }
@@ -133,6 +144,12 @@ func (r *Runner) loadVendors() {
 	if gen.Digest() != r.state.vendors {
 		r.note(kindVendorsLoaded, body)
 	}
+	for _, v := range gen.Revocations() {
+		if !r.state.revoked[revokedKey(v.Vendor, v.Signer)] {
+			r.note(kindRevoked, revokedBody{Vendor: v.Vendor, Signer: v.Signer, Reason: v.Reason, Since: v.Time})
+			r.log.Warn("revoked", "vendor", v.Vendor, "signer", v.Signer, "reason", v.Reason)
+		}
+	}
 }
 
 // forgetRefusals lets everything that trust refused be looked at again.
@@ -145,22 +162,30 @@ func (r *Runner) forgetRefusals() {
 	clear(r.dropins)
 }
 
-// endRevoked ends frozen work whose vendor no longer vouches for it; running
-// work that cannot be paused is left to finish, because half an install helps
-// nobody.
-func (r *Runner) endRevoked(ctx context.Context) {
+// endUntrusted follows a change of trust at once. What waits is refused now,
+// not when its turn comes; what is frozen or can be paused is ended; what
+// cannot be paused is left to finish, because half an install helps nobody.
+func (r *Runner) endUntrusted(ctx context.Context) {
 	for _, a := range r.active.list() {
-		if !a.isFrozen() {
-			continue
-		}
 		u, up, at, ok := r.state.get(a.subject)
 		pkg := r.packages[a.Updater]
-		if !ok || pkg == nil {
+		if !ok || pkg == nil || !a.isFrozen() && !a.Pausable {
 			continue
 		}
 		if _, _, err := r.check(ctx, candidate{subject: a.subject, u: u, up: up, at: at}, pkg); err != nil {
-			r.log.Warn("ending frozen work that is no longer vouched for", "updater", a.Updater, "code", trust.Code(err))
+			r.log.Warn("ending what is no longer vouched for", "updater", a.Updater, "action", a.Action, "code", trust.Code(err))
 			r.end(a, "no longer trusted")
+		}
+	}
+	for _, w := range r.waiting {
+		pkg := r.packages[w.Updater]
+		if pkg == nil || w.refusal != nil {
+			continue
+		}
+		// Asked as a scan: whether anybody vouches, not whether what the step
+		// needs is there yet.
+		if _, _, err := r.trust.Check(ctx, pkg, actionScan, nil, nil); err != nil {
+			r.refuse(w.candidate, pkg, w.decision, err)
 		}
 	}
 }

@@ -47,6 +47,7 @@ type state struct {
 	open     map[string]startedBody // by attempt id: started, not yet finished
 	policy   string                 // digest of the policies last loaded
 	vendors  string                 // digest of the vendors last loaded
+	revoked  map[string]bool        // revocations that the journal has
 }
 
 // updater is one registered program, or one that was: an unregistered one is
@@ -87,7 +88,7 @@ type update struct {
 }
 
 func newState() *state {
-	return &state{updaters: map[string]*updater{}, open: map[string]startedBody{}}
+	return &state{updaters: map[string]*updater{}, open: map[string]startedBody{}, revoked: map[string]bool{}}
 }
 
 // apply folds one record into s. A record that cannot be read is an error:
@@ -125,6 +126,7 @@ var folds = map[string]func(*state, journal.Record) error{
 	kindRetried:          with((*state).onRetried),
 	kindPolicyLoaded:     with(func(s *state, _ time.Time, b policyBody) { s.policy = b.Digest }),
 	kindVendorsLoaded:    with(func(s *state, _ time.Time, b vendorsBody) { s.vendors = b.Digest }),
+	kindRevoked:          with(func(s *state, _ time.Time, b revokedBody) { s.revoked[revokedKey(b.Vendor, b.Signer)] = true }),
 }
 
 // with adapts a fold of one body type to a fold of records.

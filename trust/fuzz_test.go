@@ -1,7 +1,10 @@
 package trust
 
 import (
+	"archive/tar"
+	"bytes"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -77,6 +80,59 @@ func FuzzVendor(f *testing.F) {
 		v, err := ParseVendor("example", data)
 		if err == nil && (v.Name != "example" || len(v.Keys)+len(v.Identities) == 0 || len(v.Scopes) == 0) {
 			t.Fatalf("accepted %+v", v)
+		}
+	})
+}
+
+// FuzzTar claims that whatever an archive holds, only plain files and
+// directories come out, all below the one directory, within the budget.
+func FuzzTar(f *testing.F) {
+	w := newWorld(f)
+	var good bytes.Buffer
+	if err := WriteTar(&good, w.pack("a", w.manifest("3.1.0"))); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good.Bytes())
+	for _, h := range []tar.Header{
+		{Name: "../out", Typeflag: tar.TypeReg}, {Name: "link", Linkname: "/etc/passwd", Typeflag: tar.TypeSymlink},
+		{Name: "/abs", Typeflag: tar.TypeReg}, {Name: "dir/", Typeflag: tar.TypeDir}, {Name: "fifo", Typeflag: tar.TypeFifo},
+	} {
+		var b bytes.Buffer
+		archive := tar.NewWriter(&b)
+		archive.WriteHeader(&h)
+		archive.Close()
+		f.Add(b.Bytes())
+	}
+	const budget = 1 << 20
+	f.Fuzz(func(t *testing.T, data []byte) {
+		top := t.TempDir()
+		dir := filepath.Join(top, "in")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		_ = unpack(t.Context(), bytes.NewReader(data), dir, budget)
+		var size int64
+		err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			if !d.IsDir() {
+				size += info.Size()
+			}
+			if !d.IsDir() && !info.Mode().IsRegular() || path != top && path != dir && !strings.HasPrefix(path, dir+string(filepath.Separator)) {
+				t.Errorf("unpacked %s, %v", path, info.Mode())
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if size > budget {
+			t.Errorf("unpacked %d bytes", size)
 		}
 	})
 }

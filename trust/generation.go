@@ -96,6 +96,9 @@ func (g *Generation) usable(name string) (*vendor, error) {
 	return v, nil
 }
 
+// Revocations are those in force.
+func (g *Generation) Revocations() []Revocation { return slices.Clone(g.revoked) }
+
 // Roots names the trusted roots that could be read, sorted.
 func (g *Generation) Roots() []string {
 	var out []string

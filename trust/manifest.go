@@ -16,7 +16,7 @@ type Manifest struct {
 	Platform    string            `json:"platform"`  // "linux/amd64", or "any" for scripts
 	Created     time.Time         `json:"created"`
 	Expires     time.Time         `json:"expires"`
-	Priority    int               `json:"priority,omitempty"` // 1..1000, higher first; 0 means 100
+	Priority    int               `json:"priority,omitempty"` // 1..1000, lower first; 0 means 100
 	Payload     []File            `json:"payload"`
 	Scan        Scan              `json:"scan"`
 	Actions     map[string]Action `json:"actions"` // by kind: download, install, complete, uninstall, prereboot, restart

@@ -4,6 +4,9 @@ package trust
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
 	"os"
 	"path/filepath"
 	"strings"
@@ -364,4 +367,32 @@ func TestInspectTellsEverythingAtOnce(t *testing.T) {
 			t.Errorf("got %v, want %s among them", codes, want)
 		}
 	}
+}
+
+// TestPureEd25519IsOnlyForSmallFiles: such a key signs the file itself, not its
+// digest, so the whole file would have to be in memory.
+func TestPureEd25519IsOnlyForSmallFiles(t *testing.T) {
+	w := newWorld(t)
+	public, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write("etc/example.pub", string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})))
+	w.Reload()
+	_, err = w.Generation().Vendor("example")
+	wantCode(t, err, "vendor_broken", "ed25519")
+
+	w.write("big.sigstore.json", bundleJSON(make([]byte, 32), make([]byte, 64)))
+	w.write("big", "")
+	if err := os.Truncate(w.path("big"), maxPure+1); err != nil {
+		t.Fatal(err)
+	}
+	bounded(t, 60, 8, func() {
+		_, err = VerifyBundle(context.Background(), VerifyOptions{File: w.path("big"), Bundle: w.path("big.sigstore.json"), Key: w.path("etc/example.pub")})
+	})
+	wantCode(t, err, "too_large")
 }

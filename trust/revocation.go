@@ -23,6 +23,9 @@ type Revocation struct {
 	Time   time.Time `json:"time"`
 }
 
+// RevocationDir is where revocations lie, for whoever wants to see them come.
+func (t *Trust) RevocationDir() string { return t.revocationDir() }
+
 func (t *Trust) revocationDir() string { return filepath.Join(t.opt.StateDir, "revocations") }
 
 // Revoke takes trust away from one key or identity of a vendor, or from the

@@ -257,3 +257,13 @@ func (s *store) room(need int64) error {
 	}
 	return nil
 }
+
+// unpackable is how many bytes an archive may unpack to: they lie on the
+// volume twice, until they have been copied into the store.
+func (s *store) unpackable() int64 {
+	left := s.limit - s.size()
+	if free, known := freeBytes(s.dir); known {
+		left = min(left, (free-s.reserve)/2)
+	}
+	return max(left, 0)
+}

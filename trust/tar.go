@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path"
@@ -28,7 +29,7 @@ func (t *Trust) AdmitTar(ctx context.Context, r io.Reader) (*Package, error) {
 	t.store.hold(filepath.Base(dir))
 	defer t.store.letGo(filepath.Base(dir))
 	defer os.RemoveAll(dir)
-	if err := unpack(ctx, r, dir); err != nil {
+	if err := unpack(ctx, r, dir, t.store.unpackable()); err != nil {
 		return nil, err
 	}
 	p, err := t.Admit(ctx, dir)
@@ -47,7 +48,9 @@ func relative(dir string, err error) error {
 	return &short
 }
 
-func unpack(ctx context.Context, r io.Reader, dir string) error {
+// unpack writes at most budget bytes: what a stream claims to hold is compared
+// before the first byte of it is written.
+func unpack(ctx context.Context, r io.Reader, dir string, budget int64) error {
 	archive := tar.NewReader(r)
 	var files int
 	var size int64
@@ -69,6 +72,9 @@ func unpack(ctx context.Context, r io.Reader, dir string) error {
 		files, size = files+1, size+h.Size
 		if files > 2*maxFiles || size > maxTar {
 			return refuse(ErrTooLarge, "", "the archive", "")
+		}
+		if size > budget {
+			return refuse(ErrSpace, "", fmt.Sprintf("the archive unpacks to %d bytes and more, and there is room for %d", size, budget), "free some space, unregister something, or raise the store's limit")
 		}
 		if err := unpackOne(ctx, archive, h, filepath.Join(dir, filepath.FromSlash(name))); err != nil {
 			return err

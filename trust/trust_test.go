@@ -1,10 +1,14 @@
 package trust
 
 import (
+	"archive/tar"
 	"context"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -117,3 +121,50 @@ func TestATarIsAdmittedLikeItsDirectory(t *testing.T) {
 		t.Errorf("left behind: %v", left)
 	}
 }
+
+// counting tells how much of a stream was read.
+type counting struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+func TestATarThatDoesNotFitIsRefusedBeforeItIsUnpacked(t *testing.T) {
+	w := newWorld(t)
+	w.opt.StoreLimit = 64 << 10
+	w.open()
+	for name, sizes := range map[string][]int64{"one large file": {1 << 30}, "many files": slices.Repeat([]int64{16 << 10}, 1000)} {
+		t.Run(name, func(t *testing.T) {
+			from, to := io.Pipe()
+			go func() {
+				archive := tar.NewWriter(to)
+				for i, size := range sizes {
+					archive.WriteHeader(&tar.Header{Name: fmt.Sprint("file", i), Mode: 0o644, Size: size, Typeflag: tar.TypeReg})
+					if _, err := io.CopyN(archive, zeros{}, size); err != nil {
+						return // nobody reads on
+					}
+				}
+				to.CloseWithError(archive.Close())
+			}()
+			stream := &counting{r: from}
+			_, err := w.AdmitTar(t.Context(), stream)
+			from.Close()
+			wantCode(t, err, "no_space", "the archive")
+			if stream.n > 256<<10 {
+				t.Errorf("read %d bytes of it, want no more than the limit and little", stream.n)
+			}
+			if left, _ := os.ReadDir(w.path("state/store/tmp")); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }

@@ -25,6 +25,7 @@ import (
 type Options struct {
 	Dirs     []string      // watched with everything below; may not exist yet
 	Debounce time.Duration // quiet time that ends a burst; 0: 150 ms
+	Steady   bool          // Dirs exist and stay where they are, so what is above them is not watched
 	MaxWait  time.Duration // longest a burst is waited out; 0: 2 s
 	Logger   *slog.Logger  // nil: discard
 }
@@ -115,9 +116,11 @@ func (w *Watcher) tell() {
 // replaced, or is a swapped link is seen. Watching a directory again is free.
 func (w *Watcher) place() {
 	for _, dir := range w.opt.Dirs {
-		w.add(existingParent(dir))
 		target := dir
-		if real, err := filepath.EvalSymlinks(dir); err == nil && real != dir {
+		if !w.opt.Steady {
+			w.add(existingParent(dir))
+		}
+		if real, err := filepath.EvalSymlinks(dir); err == nil && real != dir && !w.opt.Steady {
 			target = real
 			w.add(existingParent(real))
 		}

@@ -25,6 +25,8 @@ type Bundle struct {
 	hint   string
 	digest verify.MessageSignatureContent // nil: a DSSE envelope
 	env    verify.EnvelopeContent         // nil: a message signature
+
+	without demand // tests only: what is not demanded of it
 }
 
 // ParseBundle reads a bundle of version 0.1 to 0.3.

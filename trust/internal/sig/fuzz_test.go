@@ -30,7 +30,7 @@ func FuzzBundle(f *testing.F) {
 			return
 		}
 		b.Claims()
-		who, err := id.policy()
+		who, err := id.policy("")
 		if err != nil {
 			t.Fatal(err)
 		}

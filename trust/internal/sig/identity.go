@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/sigstore/sigstore-go/pkg/fulcio/certificate"
 	"github.com/sigstore/sigstore-go/pkg/verify"
@@ -86,10 +87,13 @@ func (id *Identity) Matches(issuer, san string, extensions map[string]string) bo
 }
 
 // policy demands the identity from sigstore-go.
-func (id *Identity) policy() (verify.PolicyOption, error) {
+func (id *Identity) policy(without demand) (verify.PolicyOption, error) {
 	pattern := ""
 	if id.re != nil {
 		pattern = id.re.String()
+		if without == demandAnchors {
+			pattern = strings.TrimSuffix(strings.TrimPrefix(pattern, `\A`), `\z`)
+		}
 	}
 	san, err := verify.NewSANMatcher(id.san, pattern)
 	if err != nil {
@@ -99,7 +103,11 @@ func (id *Identity) policy() (verify.PolicyOption, error) {
 	if err != nil {
 		return nil, err
 	}
-	want, err := verify.NewCertificateIdentity(san, issuer, id.ext)
+	ext := id.ext
+	if without == demandExtensions {
+		ext = certificate.Extensions{}
+	}
+	want, err := verify.NewCertificateIdentity(san, issuer, ext)
 	if err != nil {
 		return nil, err
 	}

@@ -64,7 +64,7 @@ func (b *Bundle) VerifyKey(key *PublicKey, r *Root, s Subject) (*Result, error) 
 	opts := []verify.VerifierOption{verify.WithNoObserverTimestamps()}
 	if r != nil {
 		tm = append(tm, r.material)
-		opts = []verify.VerifierOption{verify.WithTransparencyLog(1), verify.WithObserverTimestamps(1)}
+		opts = b.demands(demandLog, demandTime)
 	}
 	res, err := b.verify(tm, opts, verify.WithKey(), s)
 	if res != nil {
@@ -82,14 +82,14 @@ func (b *Bundle) VerifyIdentity(id *Identity, r *Root, s Subject) (*Result, erro
 	case r == nil:
 		return nil, errors.New("a certificate needs a trusted root")
 	}
-	who, err := id.policy()
+	who, err := id.policy(b.without)
 	if err != nil {
 		return nil, err
 	}
-	opts := []verify.VerifierOption{
-		verify.WithTransparencyLog(1), verify.WithObserverTimestamps(1), verify.WithSignedCertificateTimestamps(1),
+	if b.without == demandIdentity {
+		who = verify.WithoutIdentitiesUnsafe()
 	}
-	res, err := b.verify(r.material, opts, who, s)
+	res, err := b.verify(r.material, b.demands(demandLog, demandTime, demandSCT), who, s)
 	if res != nil {
 		res.Logged, res.SCT = true, true
 	}
@@ -124,6 +124,9 @@ func (b *Bundle) verifyUnguarded(tm root.TrustedMaterial, opts []verify.Verifier
 }
 
 func (b *Bundle) artifact(s Subject) (verify.ArtifactPolicyOption, error) {
+	if b.without == demandArtifact {
+		return verify.WithoutArtifactUnsafe(), nil
+	}
 	if s.Message != nil {
 		return verify.WithArtifact(bytes.NewReader(s.Message)), nil
 	}

@@ -33,6 +33,9 @@ type fulcio struct {
 	key    *ecdsa.PrivateKey // of inter
 	logKey *ecdsa.PrivateKey // of the certificate transparency log
 	logID  [32]byte
+
+	rootKey *ecdsa.PrivateKey
+	noSCT   bool // certificates carry no timestamp
 }
 
 func newFulcio(t testing.TB) *fulcio {
@@ -45,7 +48,7 @@ func newFulcio(t testing.TB) *fulcio {
 	must(t, err)
 	der, err := x509.MarshalPKIXPublicKey(logKey.Public())
 	must(t, err)
-	return &fulcio{t: t, root: rootCert, inter: inter, key: key, logKey: logKey, logID: sha256.Sum256(der)}
+	return &fulcio{t: t, root: rootCert, inter: inter, key: key, logKey: logKey, logID: sha256.Sum256(der), rootKey: rootKey}
 }
 
 func must(t testing.TB, err error) {
@@ -69,6 +72,18 @@ func (f *fulcio) logs() map[string]*root.TransparencyLog {
 	}}
 }
 
+// outlive replaces the intermediate certificate by one of the same key that
+// ended a minute ago, before anything that is issued from now on.
+func (f *fulcio) outlive() {
+	f.t.Helper()
+	old := *f.inter
+	old.NotBefore, old.NotAfter = time.Now().Add(-2*time.Hour), time.Now().Add(-time.Minute)
+	der, err := x509.CreateCertificate(rand.Reader, &old, f.root, f.key.Public(), f.rootKey)
+	must(f.t, err)
+	f.inter, err = x509.ParseCertificate(der)
+	must(f.t, err)
+}
+
 // issue makes a certificate for a workflow, as GitHub Actions gets it.
 func (f *fulcio) issue(identity, issuer string) (*x509.Certificate, *ecdsa.PrivateKey) {
 	f.t.Helper()
@@ -80,6 +95,9 @@ func (f *fulcio) issue(identity, issuer string) (*x509.Certificate, *ecdsa.Priva
 		SerialNumber: big.NewInt(1), URIs: []*url.URL{san}, NotBefore: time.Now().Add(-time.Minute), NotAfter: time.Now().Add(10 * time.Minute),
 		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageCodeSigning},
 		ExtraExtensions: []pkix.Extension{f.extension(certificate.OIDIssuerV2, issuer), f.extension(certificate.OIDRunnerEnvironment, "github-hosted")},
+	}
+	if f.noSCT {
+		return f.create(template, key), key
 	}
 	pre := f.create(template, key)
 	template.ExtraExtensions = append(template.ExtraExtensions, f.timestamp(pre))

@@ -1,7 +1,8 @@
 // Package sigtest makes keyless signatures for tests: a whole sigstore
 // deployment in memory, whose bundles and trusted root are real files that any
-// verifier reads. Log and timestamp authority are those of sigstore-go's
-// virtual deployment.
+// verifier reads. The log is that of sigstore-go's virtual
+// deployment; certificates and timestamps are made here, so that tests can forge
+// them.
 package sigtest
 
 import (
@@ -35,6 +36,7 @@ type Sigstore struct {
 	t      testing.TB
 	v      *ca.VirtualSigstore
 	fulcio *fulcio
+	tsa    *tsa
 }
 
 // New starts a deployment of its own. Its certificates are valid now.
@@ -42,8 +44,15 @@ func New(t testing.TB) *Sigstore {
 	t.Helper()
 	v, err := ca.NewVirtualSigstore()
 	must(t, err)
-	return &Sigstore{t: t, v: v, fulcio: newFulcio(t)}
+	return &Sigstore{t: t, v: v, fulcio: newFulcio(t), tsa: newTSA(t)}
 }
+
+// OutliveIssuer lets the intermediate certificate authority end before
+// whatever is signed from now on (CVE-2026-24122).
+func (s *Sigstore) OutliveIssuer() { s.fulcio.outlive() }
+
+// OmitSCT leaves the certificate timestamp out of certificates.
+func (s *Sigstore) OmitSCT() { s.fulcio.noSCT = true }
 
 // Root is the deployment's trusted_root.json.
 func (s *Sigstore) Root() []byte {
@@ -54,7 +63,7 @@ func (s *Sigstore) Root() []byte {
 		must(s.t, err)
 		l.ID = raw // the virtual log carries it in hex
 	}
-	tr, err := root.NewTrustedRoot(root.TrustedRootMediaType01, []root.CertificateAuthority{s.fulcio.authority()}, s.fulcio.logs(), s.v.TimestampingAuthorities(), rekor)
+	tr, err := root.NewTrustedRoot(root.TrustedRootMediaType01, []root.CertificateAuthority{s.fulcio.authority()}, s.fulcio.logs(), s.tsa.authorities(), rekor)
 	must(s.t, err)
 	data, err := tr.MarshalJSON()
 	must(s.t, err)
@@ -86,7 +95,12 @@ func (s *Sigstore) Parts(identity, issuer string, file []byte) *protobundle.Bund
 // Attest signs an in-toto statement keyless and returns the bundle.
 func (s *Sigstore) Attest(identity, issuer string, statement []byte) []byte {
 	s.t.Helper()
-	const payloadType = "application/vnd.in-toto+json"
+	return s.AttestAs(identity, issuer, "application/vnd.in-toto+json", statement)
+}
+
+// AttestAs is Attest with any payload of any type.
+func (s *Sigstore) AttestAs(identity, issuer, payloadType string, statement []byte) []byte {
+	s.t.Helper()
 	cert, key := s.fulcio.issue(identity, issuer)
 	digest := sha256.Sum256(dsse.PAE(payloadType, statement))
 	signature, err := key.Sign(rand.Reader, digest[:], crypto.SHA256)
@@ -115,8 +129,7 @@ func pemOf(cert *x509.Certificate) []byte {
 
 func (s *Sigstore) bundle(cert *x509.Certificate, signature []byte, entry *protorekor.TransparencyLogEntry) *protobundle.Bundle {
 	s.t.Helper()
-	stamp, err := s.v.TimestampResponse(signature)
-	must(s.t, err)
+	stamp := s.tsa.stamp(signature)
 	return &protobundle.Bundle{
 		MediaType: "application/vnd.dev.sigstore.bundle.v0.3+json",
 		VerificationMaterial: &protobundle.VerificationMaterial{
