@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 var rounds = flag.Int("race.rounds", 1000, "rounds of each race between an attacker and admission; issue 5 asks for 100000 in all")
@@ -106,10 +107,7 @@ func victims() (good, evil []byte) {
 func TestOtherBytesAreNeverStored(t *testing.T) {
 	for name, attack := range attacks {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			good, evil := victims()
-			w.write("stage/victim", string(good))
-			w.write("evil", string(evil))
+			w, good, evil := attacked(t, name)
 			s := w.store
 			want := expect{Path: "victim", SHA256: hexDigest(good), Size: int64(len(good))}
 			took := race(t, w.path("stage"), good, evil, attack, func() bool {
@@ -118,6 +116,69 @@ func TestOtherBytesAreNeverStored(t *testing.T) {
 			t.Logf("%d rounds, %d admissions succeeded, other bytes 0 times", *rounds/len(attacks), took)
 		})
 	}
+}
+
+// attacked is a world with a victim and its evil twin.
+func attacked(t *testing.T, attack string) (w *world, good, evil []byte) {
+	t.Helper()
+	w = newWorld(t)
+	if attack == "mounting over" {
+		if why := canMount(w.dir); why != "" {
+			t.Skip(why)
+		}
+		t.Cleanup(func() { unmountAll(w.path("stage/victim")) })
+	}
+	good, evil = victims()
+	w.write("stage/victim", string(good))
+	w.write("evil", string(evil))
+	return w, good, evil
+}
+
+// TestOtherBytesNeverReachAStart goes the whole way from the staging directory,
+// which the attacker may write to, to the handle from which a process starts:
+// what an install would read are the bytes of the signed document.
+func TestOtherBytesNeverReachAStart(t *testing.T) {
+	for name, attack := range attacks {
+		t.Run(name, func(t *testing.T) {
+			w, good, evil := attacked(t, name)
+			p := w.admitted("3.1.0")
+			d := &UpdateDocument{
+				APIVersion: apiVersion, Kind: "Update", Updater: p.ID, ID: "reader-1", Version: "1.0.0", Platform: "any",
+				Created: w.now.Add(-time.Hour), Expires: w.now.Add(day),
+			}
+			if err := StateArtifacts(t.Context(), d, w.path("stage"), "victim"); err != nil {
+				t.Fatal(err)
+			}
+			os.Rename(w.path("stage/"+w.signDocument(d)), w.path("keys/"+d.ID+".json"))
+			os.Rename(w.path("stage/"+d.ID+".json.sigstore.json"), w.path("keys/"+d.ID+".json.sigstore.json"))
+			u, err := w.AdmitUpdate(t.Context(), p, w.path("keys"), d.ID+".json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			started := race(t, w.path("stage"), good, evil, attack, func() bool { return startOnce(t, w, p, u, good) })
+			t.Logf("%d rounds, %d starts, other bytes 0 times", *rounds/len(attacks), started)
+		})
+	}
+}
+
+func startOnce(t *testing.T, w *world, p *Package, u *Update, good []byte) bool {
+	a, err := w.AdmitArtifacts(t.Context(), p, u, w.path("stage"))
+	if err != nil {
+		return false
+	}
+	v, _, err := w.Check(t.Context(), p, "install", u, a)
+	if err != nil {
+		t.Errorf("what was stored does not start: %v", err)
+		return false
+	}
+	program, _ := v.Argv("install")
+	for path, want := range map[string][]byte{filepath.Join(v.ArtifactDir(), "victim"): good, program: []byte("#!/bin/sh\necho reader \"$1\"\n")} {
+		if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("a start would read other bytes: %.16q (%v)", got, err)
+		}
+	}
+	os.RemoveAll(w.store.path(kindArtifacts, a.Digest)) // so that the next round copies again
+	return true
 }
 
 func takeOnce(t *testing.T, tr *Trust, s *store, dir string, want expect, good []byte) bool {

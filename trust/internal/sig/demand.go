@@ -23,10 +23,11 @@ const (
 // where the time comes from; without a trusted one it is now.
 func (b *Bundle) demands(list ...demand) (opts []verify.VerifierOption) {
 	for _, d := range list {
+		left := d == b.without
 		switch {
-		case d == b.without && d == demandTime:
+		case left && d == demandTime:
 			opts = append(opts, verify.WithCurrentTime())
-		case d == b.without:
+		case left:
 		case d == demandLog:
 			opts = append(opts, verify.WithTransparencyLog(1))
 		case d == demandTime:
