@@ -23,6 +23,10 @@ type Refresher struct {
 	Target string // default "trusted_root.json"
 }
 
+// RefreshEvery is how often a root should be confirmed. Sigstore's timestamps
+// hold for a week, so one that was not confirmed for that long may be withheld.
+const RefreshEvery = 24 * time.Hour
+
 // RefreshTimeout bounds one refresh.
 const RefreshTimeout = 2 * time.Minute
 
@@ -31,15 +35,12 @@ const RefreshTimeout = 2 * time.Minute
 // written. A root that is current has its time set, so that root.age_seconds
 // tells when it was last confirmed.
 func (r Refresher) Refresh(ctx context.Context) (changed bool, err error) {
-	if r.Name == "" {
-		r.Name = "public-good"
-	}
-	if r.Dir == "" || r.Cache == "" || !shortName.MatchString(r.Name) {
-		return false, refuse(ErrRoot, "", "a refresh needs a name, a roots.d directory and a cache", "set Refresher.Dir and Refresher.Cache")
+	if r.Dir == "" || r.Cache == "" || !shortName.MatchString(r.name()) {
+		return false, refuse(ErrRoot, "", "a refresh needs a plain name, a roots.d directory and a cache", "name it as public-good is named")
 	}
 	ctx, cancel := context.WithTimeout(ctx, RefreshTimeout)
 	defer cancel()
-	path := filepath.Join(r.Dir, r.Name+".json")
+	path := r.Path()
 	repo := sig.Repository{URL: r.URL, Root: r.Root, Cache: r.Cache, Target: r.Target}
 	data, err := repo.Fetch(ctx)
 	if err != nil {
@@ -53,6 +54,27 @@ func (r Refresher) Refresh(ctx context.Context) (changed bool, err error) {
 		return false, stateError(path, os.Chtimes(path, now, now))
 	}
 	return true, writeFile(path, data)
+}
+
+func (r Refresher) name() string {
+	if r.Name == "" {
+		return "public-good"
+	}
+	return r.Name
+}
+
+// Path is the file that Refresh keeps current.
+func (r Refresher) Path() string { return filepath.Join(r.Dir, r.name()+".json") }
+
+// NextDue is when the root should be confirmed next: now when there is none, or
+// when its time lies in the future, as after a clock was set back. It looks at
+// the file only; whoever asks decides whether and when to go online.
+func (r Refresher) NextDue(now time.Time) time.Time {
+	info, err := os.Stat(r.Path())
+	if err != nil || info.ModTime().After(now) {
+		return now
+	}
+	return info.ModTime().Add(RefreshEvery)
 }
 
 type flat string

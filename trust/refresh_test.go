@@ -62,7 +62,7 @@ func sign[T metadata.Roles](r *repository, m *metadata.Metadata[T]) []byte {
 // publish writes version v of everything, expiring at end.
 func (r *repository) publish(v int64, end time.Time, trustedRoot []byte) {
 	r.t.Helper()
-	root := metadata.Root(time.Now().Add(1000 * time.Hour))
+	root := metadata.Root(end.Add(1000 * time.Hour))
 	pub, err := metadata.KeyFromPublicKey(r.key.Public())
 	if err != nil {
 		r.t.Fatal(err)
@@ -145,4 +145,25 @@ func TestARefreshRefusesAnotherRepositorysWord(t *testing.T) {
 	r := Refresher{Name: "corp", Dir: dir, Cache: filepath.Join(dir, "tuf"), URL: evil.url, Root: repo.files["1.root.json"]}
 	_, err := r.Refresh(t.Context())
 	wantCode(t, err, "root_unavailable")
+}
+
+func TestARefreshIsDueADayAfterTheLast(t *testing.T) {
+	r := Refresher{Name: "corp", Dir: t.TempDir()}
+	now := time.Now().Truncate(time.Second)
+	if got := r.NextDue(now); !got.Equal(now) {
+		t.Errorf("without a root: due at %v, want now", got)
+	}
+	if err := os.WriteFile(r.Path(), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		confirmed, want time.Time
+	}{{now.Add(-time.Hour), now.Add(23 * time.Hour)}, {now.Add(-48 * time.Hour), now.Add(-24 * time.Hour)}, {now.Add(time.Hour), now}} {
+		if err := os.Chtimes(r.Path(), tt.confirmed, tt.confirmed); err != nil {
+			t.Fatal(err)
+		}
+		if got := r.NextDue(now); !got.Equal(tt.want) {
+			t.Errorf("confirmed %v: due at %v, want %v", tt.confirmed, got, tt.want)
+		}
+	}
 }

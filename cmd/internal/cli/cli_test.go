@@ -4,7 +4,10 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,7 +47,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("ROOT", dir)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"wait-for": waitFor, "flip": flip, "status": status},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"wait-for": waitFor, "flip": flip, "status": status, "tuf-repository": tufRepository},
 	})
 }
 
@@ -88,6 +91,17 @@ func exitOf(err error) (code int) {
 // flip changes one byte in the middle of a file.
 func flip(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(flipByte(ts.MkAbs(args[0])))
+}
+
+// tufRepository serves testdata/tuf, a repository that trusts itself until 2099,
+// and tells its address and its first root in $TUF and $TUF_ROOT.
+func tufRepository(ts *testscript.TestScript, _ bool, _ []string) {
+	dir, err := filepath.Abs("testdata/tuf")
+	ts.Check(err)
+	server := httptest.NewServer(http.FileServer(http.Dir(dir)))
+	ts.Defer(server.Close)
+	ts.Setenv("TUF", server.URL)
+	ts.Setenv("TUF_ROOT", filepath.Join(dir, "1.root.json"))
 }
 
 // status runs lull and checks its exit code: "status 13 policy check".

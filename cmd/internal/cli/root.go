@@ -86,7 +86,7 @@ New here? Try it, without installing anything:  lull run --demo`,
 	a.add(root, "do", a.registerCommand(), a.unregisterCommand(), a.scanCommand(), a.holdCommand(), a.unholdCommand(),
 		a.approveCommand(), a.retryCommand(), a.uninstallCommand())
 	a.add(root, "policy", a.policyCommand(), a.decideCommand())
-	a.add(root, "vendor", a.packCommand(), a.validateCommand(), a.verifyCommand(), a.vendorCommand())
+	a.add(root, "vendor", a.packCommand(), a.validateCommand(), a.verifyCommand(), a.vendorCommand(), a.trustCommand())
 	return root
 }
 
