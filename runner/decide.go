@@ -34,6 +34,10 @@ func (r *Runner) consider(ctx context.Context, c candidate) time.Time {
 		r.sleep(c, in, d)
 		return next
 	}
+	if c.Updater == rootsID {
+		r.refreshRoots(ctx)
+		return time.Time{}
+	}
 	r.verify(ctx, c)
 	return time.Time{}
 }

@@ -74,6 +74,8 @@ func (r *Runner) turn(ctx context.Context) time.Time {
 	next := r.tend(ctx)
 	list, due := r.state.candidates(r.now(), r.manifestOf)
 	next = earlier(next, due)
+	list, due = r.rootsCandidate(list)
+	next = earlier(next, due)
 	list = slices.DeleteFunc(list, func(c candidate) bool { return r.busy[c.Updater] != "" || r.active.has(c.Updater) })
 	awake := r.awakened(ctx, list)
 	live := map[subject]bool{}

@@ -33,6 +33,7 @@ type machine struct {
 	target string // what the updater may write
 	pkg    string // its package directory, outside the root
 	bytes  []byte // the artifact
+	roots  []trust.Refresher
 }
 
 const (
@@ -234,7 +235,7 @@ func (m *machine) start() *control.Client {
 	m.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan struct{})
-	r, err := runner.New(ctx, runner.Options{Paths: m.paths, Logger: testLogger(m.t), Ready: func() { close(ready) }})
+	r, err := runner.New(ctx, runner.Options{Paths: m.paths, Logger: testLogger(m.t), Roots: m.roots, Ready: func() { close(ready) }})
 	if err != nil {
 		cancel()
 		m.t.Fatal(err)

@@ -32,6 +32,7 @@ const (
 	kindPolicyRejected   = "policy_rejected"
 	kindVendorsLoaded    = "vendors_loaded"
 	kindRevoked          = "revoked"
+	kindRootRefreshed    = "root_refreshed"
 )
 
 // subject names what a record is about. Update is empty for a scan and for
@@ -51,6 +52,14 @@ type registeredBody struct {
 	Source  string `json:"source"` // command, dropin or self
 	Dir     string `json:"dir,omitempty"`
 	Signer  any    `json:"signer,omitempty"`
+}
+
+// rootBody tells how lull's own refresh of a trusted root ended.
+type rootBody struct {
+	Name    string `json:"name"`
+	Changed bool   `json:"changed"`
+	Code    string `json:"code,omitempty"`
+	Error   string `json:"error,omitempty"`
 }
 
 // revokedBody is a revocation that was found in force.

@@ -37,14 +37,17 @@ func (w *watchers) close() {
 
 // watch starts watching policies, vendors with roots, revocations, drop-in
 // updaters, and facts. Each directory may be missing; it is seen when it
-// appears. Only that of revocations is made, as what lies beside it changes
+// appears. Only those in the state directory are made, as what lies beside them changes
 // with every record of the journal and must not wake anybody.
 func (r *Runner) watch(ctx context.Context) (*watchers, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	w := &watchers{log: r.log, cancel: cancel}
-	if err := os.MkdirAll(r.trust.RevocationDir(), 0o755); err != nil {
-		cancel()
-		return nil, fmt.Errorf("make the directory of revocations: %w", err)
+	own := []string{r.trust.RevocationDir(), r.paths.StateRoots()}
+	for _, dir := range own {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			cancel()
+			return nil, fmt.Errorf("make a directory of the state: %w", err)
+		}
 	}
 	for _, one := range []struct {
 		dirs   []string
@@ -52,8 +55,8 @@ func (r *Runner) watch(ctx context.Context) (*watchers, error) {
 		reload func(context.Context)
 	}{
 		{r.paths.PolicyDirs, false, r.reloadPolicies},
-		{slices.Concat(r.paths.VendorDirs, r.paths.RootDirs), false, r.reloadVendors},
-		{[]string{r.trust.RevocationDir()}, true, r.reloadVendors},
+		{slices.DeleteFunc(slices.Concat(r.paths.VendorDirs, r.paths.RootDirs), func(dir string) bool { return slices.Contains(own, dir) }), false, r.reloadVendors},
+		{own, true, r.reloadVendors},
 		{r.paths.UpdaterDirs, false, r.reloadDropins},
 	} {
 		dw, err := watch.New(watch.Options{Dirs: one.dirs, Steady: one.steady, Logger: r.log})

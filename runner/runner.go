@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,12 +24,13 @@ import (
 
 // Options configures a Runner.
 type Options struct {
-	Paths   config.Paths     // required: where everything is
-	Config  config.Config    // the zero value is the shipped default
-	Logger  *slog.Logger     // nil: discard
-	Now     func() time.Time // nil: time.Now
-	Version string           // shown in status
-	Ready   func()           // called once the control socket answers
+	Paths   config.Paths      // required: where everything is
+	Config  config.Config     // the zero value is the shipped default
+	Logger  *slog.Logger      // nil: discard
+	Now     func() time.Time  // nil: time.Now
+	Version string            // shown in status
+	Roots   []trust.Refresher // what keeps trusted roots current; nil: the public-good instance. Dir and Cache are set
+	Ready   func()            // called once the control socket answers
 }
 
 // Runner is the daemon. Its methods other than Run are for the control
@@ -59,7 +61,8 @@ type Runner struct {
 	// Owned by the loop.
 	state    *state
 	packages map[string]*trust.Package // by updater id
-	busy     map[string]string         // updater id → what lull itself is doing for it
+	roots    roots
+	busy     map[string]string // updater id → what lull itself is doing for it
 	waiting  map[subject]*waiting
 	volumes  map[string]*volume // re-checkers of what waits, by the directory written to
 	worked   control.Work
@@ -99,6 +102,7 @@ func New(ctx context.Context, o Options) (r *Runner, err error) {
 		waiting: map[subject]*waiting{}, volumes: map[string]*volume{}, decided: map[subject]string{}, broken: map[string]string{}, dropins: map[string]string{},
 		events: map[chan journal.Record]bool{}, active: newActives(), boot: journal.BootID(),
 	}
+	r.packages[rootsID], r.roots = rootsPackage, r.rootsOf(slices.Clone(o.Roots))
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}

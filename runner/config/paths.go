@@ -41,16 +41,21 @@ func ResolvePaths(root string) Paths {
 		p.ConfigFiles = append(p.ConfigFiles, filepath.Join(l, "config.yaml"))
 		p.PolicyDirs = append(p.PolicyDirs, filepath.Join(l, "policies"))
 		p.VendorDirs = append(p.VendorDirs, filepath.Join(l, "vendors.d"))
-		p.RootDirs = append(p.RootDirs, filepath.Join(l, "roots.d"))
 		p.UpdaterDirs = append(p.UpdaterDirs, filepath.Join(l, "updaters"))
 	}
 	p.Runtime, p.State = p.Host(run), p.Host(state)
+	for _, l := range []string{layers[0], p.State, layers[1], layers[2]} { // an administrator's own root hides a refreshed one
+		p.RootDirs = append(p.RootDirs, filepath.Join(l, "roots.d"))
+	}
 	p.FactsLocal = filepath.Join(p.Runtime, "facts.d")
 	p.Socket = filepath.Join(p.Runtime, "control.sock")
 	p.AgentSocket = filepath.Join(p.Runtime, "agent.sock")
 	p.FactsLog = filepath.Join(p.State, "facts")
 	return p
 }
+
+// StateRoots is the one of RootDirs that `lull trust refresh` writes to.
+func (p Paths) StateRoots() string { return filepath.Join(p.State, "roots.d") }
 
 // firstDir returns the first of the colon-separated directories that systemd
 // set in the environment.

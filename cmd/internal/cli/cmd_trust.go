@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/lullhq/lull/trust"
@@ -28,14 +29,16 @@ func (a *app) trustRefreshCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "refresh [NAME]", Short: "Fetch a trusted root and put it in place", Args: cobra.MaximumNArgs(1),
 		Long: `Fetches the trusted root of a sigstore deployment from its TUF repository, which
-refuses older, expired and foreign ones, and puts it into roots.d as NAME.json.
+refuses older, expired and foreign ones, and puts it into the state directory as
+roots.d/NAME.json. An administrator's own file of that name in /etc/lull/roots.d
+hides it. The daemon does the same once a day, when the policy lets a scan run.
 It is the only command that goes online to be able to trust; nothing that
 verifies does. Without NAME it is public-good, sigstore's own instance.`,
 		Example: `  lull trust refresh
   lull trust refresh corp --url https://tuf.corp.example --tuf-root corp.root.json`,
 		RunE: func(c *cobra.Command, args []string) error {
 			p := a.paths()
-			r := trust.Refresher{Name: "public-good", URL: o.url, Dir: p.RootDirs[len(p.RootDirs)-1], Cache: filepath.Join(p.State, "tuf")}
+			r := trust.Refresher{Name: "public-good", URL: o.url, Dir: p.StateRoots(), Cache: filepath.Join(p.State, "tuf")}
 			if len(args) == 1 {
 				r.Name = args[0]
 			}
@@ -75,11 +78,35 @@ func (a *app) refreshRoot(c *cobra.Command, r trust.Refresher, ifDue bool) error
 	}
 	body["refreshed"], body["changed"] = true, changed
 	body["next_due"] = r.NextDue(time.Now()).UTC().Format(time.RFC3339)
+	hidden := a.hidesRoot(r.Name)
+	if hidden != "" {
+		body["hidden_by"] = hidden
+	}
 	return a.show("RootRefresh", body, func(s *screen) {
 		if changed {
 			s.line("%s  root %s was replaced: %s", s.green("new"), r.Name, r.Path())
-			return
+		} else {
+			s.line("%s  root %s is still the current one: %s", s.green("ok"), r.Name, r.Path())
 		}
-		s.line("%s  root %s is still the current one: %s", s.green("ok"), r.Name, r.Path())
+		if hidden != "" {
+			s.line("but it is not in force: %s comes first", hidden)
+		}
 	})
+}
+
+// hidesRoot finds a root of the same name in a directory that comes first, ""
+// when there is none.
+func (a *app) hidesRoot(name string) (path string) {
+	p := a.paths()
+	for _, dir := range p.RootDirs[slices.Index(p.RootDirs, p.StateRoots())+1:] {
+		if file := filepath.Join(dir, name+".json"); exists(file) {
+			path = file
+		}
+	}
+	return path
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
