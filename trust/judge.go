@@ -55,8 +55,8 @@ func (t *Trust) judge(g *Generation, ev evidence) *judgement {
 	j := &judgement{t: t, g: g, now: t.now()}
 	m, f := parseManifest(ev.place+manifestName, ev.manifest)
 	j.errs = append(j.errs, f.list...)
-	if len(f.list) > 0 {
-		return j
+	if len(f.list) > 0 && (m == nil || !updaterID.MatchString(m.ID) || !vendorName.MatchString(m.Vendor)) {
+		return j // nobody to ask about the rest
 	}
 	j.pkg = &Package{ID: m.ID, Vendor: m.Vendor, Version: m.Version, Digest: hexDigest(ev.manifest), Manifest: m}
 	var err error
@@ -119,6 +119,9 @@ func (r *reason) Is(target error) bool {
 
 func (j *judgement) checkScope() {
 	m, v := j.pkg.Manifest, j.vendor
+	if m.Platform != "any" && m.Platform != j.t.opt.Platform && j.t.off != defencePlatform {
+		j.refuse(ErrPlatform, fmt.Sprintf("%s, but this is %s", m.Platform, j.t.opt.Platform), "take the package for this platform")
+	}
 	i := slices.IndexFunc(v.Scopes, func(s Scope) bool { return s.covers(m.ID) })
 	if j.t.off == defenceScope && i < 0 {
 		i = 0
@@ -134,9 +137,6 @@ func (j *judgement) checkScope() {
 	j.checkWrite(s)
 	if s.MinVersion != "" && older(m.Version, s.MinVersion) && j.t.off != defenceMinVersion {
 		j.refuse(ErrDowngrade, fmt.Sprintf("version %s, but the administrator asks for %s at least", m.Version, s.MinVersion), "publish a newer version")
-	}
-	if m.Platform != "any" && m.Platform != j.t.opt.Platform && j.t.off != defencePlatform {
-		j.refuse(ErrPlatform, fmt.Sprintf("%s, but this is %s", m.Platform, j.t.opt.Platform), "take the package for this platform")
 	}
 }
 

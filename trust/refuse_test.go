@@ -351,20 +351,49 @@ func TestInspectFindsNothingWrongWithAGoodPackage(t *testing.T) {
 	}
 }
 
+// TestInspectTellsEverythingAtOnce breaks one package in more than ten ways:
+// whoever repairs it should need one look.
 func TestInspectTellsEverythingAtOnce(t *testing.T) {
 	w := newWorld(t)
 	m := w.manifest("0.1.0")
-	m.ID, m.Platform = "org.other.reader", "plan9/mips"
+	m.ID = "org.other.reader"
+	m.Sandbox.Write = []string{"/opt/other"}
+	m.Actions["uninstall"] = Action{Exec: []string{"bin/updater", "uninstall"}}
+	m.Created, m.Expires = w.now.Add(-10*day), w.now.Add(-day)
 	dir := w.packWith("a", m, "")
+	w.edit("pkg/a/manifest.json", `"linux/amd64"`, `"plan9/mips", "prority": 1`)
+	w.edit("pkg/a/manifest.json", `user_mode_app`, `driver`)
 	w.write("pkg/a/extra", "x")
 	w.edit("pkg/a/share/notes.txt", "notes", "Notes")
-	var codes []string
+	w.write("pkg/a/bin/updater", "#!/opt/evil/sh\n")
+	w.attest("pkg/a/x.intoto.sigstore.json", "example", w.statement("nothing", hexDigest(nil), slsa))
+	os.Symlink("/etc/passwd", filepath.Join(dir, "link"))
+	var all []string
 	for _, p := range w.Inspect(context.Background(), dir) {
-		codes = append(codes, p.Code)
+		all = append(all, p.String())
 	}
-	for _, want := range []string{"unsigned", "out_of_scope", "bad_payload", "digest_mismatch"} {
-		if !strings.Contains(strings.Join(codes, " "), want) {
-			t.Errorf("got %v, want %s among them", codes, want)
+	text := strings.Join(all, "\n")
+	for _, want := range []string{
+		"prority", "driver", "not signed", "plan9/mips", "org.other.reader", "extra", "link", "share/notes.txt", "/opt/evil/sh", "x.intoto.sigstore.json", "expired",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("nothing about %s", want)
+		}
+	}
+	if t.Failed() || len(all) < 10 {
+		t.Errorf("got %d problems:\n%s", len(all), text)
+	}
+
+	m.ID = "com.example.reader" // within its scope, what the scope refuses is told too
+	w.packWith("b", m, "example")
+	var codes []string
+	for _, p := range w.Inspect(context.Background(), w.path("pkg/b")) {
+		codes = append(codes, p.String())
+	}
+	text = strings.Join(codes, "\n")
+	for _, want := range []string{"/opt/other", "uninstall", "0.1.0", "expired"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("nothing about %s in\n%s", want, text)
 		}
 	}
 }
