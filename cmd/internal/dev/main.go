@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 
 // verbs are the subcommands.
 var verbs = map[string]func(ctx context.Context, args []string) error{
+	"block":   cmdBlock, // for the measurement of idling
 	"check":   cmdCheck,
 	"gen":     cmdGen,
 	"targets": cmdTargets,
@@ -20,6 +22,12 @@ var verbs = map[string]func(ctx context.Context, args []string) error{
 
 // errUsage ends the command with status 2, as the go command does.
 var errUsage = errors.New("usage: go run ./cmd/internal/dev check|gen|targets|tools [-h]")
+
+// cmdBlock is the least that a Go program can do, which the waiting daemon is compared with.
+func cmdBlock(context.Context, []string) error {
+	_, err := io.Copy(io.Discard, os.Stdin)
+	return err
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

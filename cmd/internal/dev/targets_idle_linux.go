@@ -24,7 +24,7 @@ var sampleManifest string
 const (
 	waiters  = 10               // registered updaters
 	settling = 20 * time.Second // from start to the first look
-	watching = 2 * time.Minute  // between the two looks
+	watching = 4 * time.Minute  // between the two looks
 )
 
 const vendorFile = `apiVersion: lull/v1
@@ -32,6 +32,7 @@ vendor: example
 enabled: true
 keys: [{id: "1", pem_file: example.pub}]
 scopes: [{updaters: ["com.example.*"], actions: [scan, download, install], components: [user_mode_app], artifacts: self}]
+expires: 2099-01-01T00:00:00Z
 `
 
 // idle starts a daemon with ten updaters in a root of its own and looks at
@@ -52,16 +53,43 @@ func idle(ctx context.Context) (map[string]figure, error) {
 		return nil, err
 	}
 	defer func() { _ = c.Cancel(); _ = c.Wait() }()
-	return watchIdle(ctx, c.Process.Pid)
+	floor, release, err := blocked(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return watchIdle(ctx, c.Process.Pid, floor)
 }
 
-func watchIdle(ctx context.Context, pid int) (map[string]figure, error) {
+// blocked starts the least that a Go program can do, which the daemon is
+// compared with: one that waits for its standard input.
+func blocked(ctx context.Context) (pid int, release func(), err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, nil, err
+	}
+	c := command(ctx, self, "block")
+	in, err := c.StdinPipe()
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := c.Start(); err != nil {
+		return 0, nil, err
+	}
+	return c.Process.Pid, func() { _ = in.Close(); _ = c.Wait() }, nil
+}
+
+func watchIdle(ctx context.Context, pid, floor int) (map[string]figure, error) {
 	if err := sleep(ctx, settling); err != nil {
 		return nil, err
 	}
 	before, err := switches(pid)
 	if err != nil {
 		return nil, fmt.Errorf("the daemon ended early: %w", err)
+	}
+	least, err := switches(floor)
+	if err != nil {
+		return nil, err
 	}
 	if err := sleep(ctx, watching); err != nil {
 		return nil, err
@@ -70,6 +98,11 @@ func watchIdle(ctx context.Context, pid int) (map[string]figure, error) {
 	if err != nil {
 		return nil, err
 	}
+	most, err := switches(floor)
+	if err != nil {
+		return nil, err
+	}
+	hourly := func(n int64) float64 { return float64(n) * float64(time.Hour/watching) }
 	anon, err := procField(pid, "status", "RssAnon:")
 	if err != nil {
 		return nil, err
@@ -79,7 +112,7 @@ func watchIdle(ctx context.Context, pid int) (map[string]figure, error) {
 		return nil, err
 	}
 	return map[string]figure{
-		"idle.switches_per_hour": {Value: float64(after-before) * float64(time.Hour/watching)},
+		"idle.switches_per_hour": {Value: hourly(after - before - most + least), Peer: fmt.Sprintf("all: %.0f, a blocked Go program: %.0f", hourly(after-before), hourly(most-least))},
 		"idle.anon_mb":           {Value: float64(anon) / 1024},
 		"idle.rss_mb":            {Value: float64(rss) / 1024},
 	}, nil

@@ -21,7 +21,7 @@ var targets = []target{
 	{"runner.foreground_ratio", "foreground work beside a running install ÷ alone", 1.10, "", unmeasured("needs a throttled disk and a controller for it, which few machines lend to a test")},
 	{"journal.flushes_per_commit", "flushes to disk for one record", 1, "bbolt 2, atomic JSON 2", benchJournal},
 	{"start.first_decision_ms", "process start to first decision, median ms", 25, "OPA server: 21 to 48", firstDecision},
-	{"idle.switches_per_hour", "context switches of a waiting daemon, an hour", 120, "", idle},
+	{"idle.switches_per_hour", "context switches of a waiting daemon beyond those of a blocked Go program, an hour", 120, "", idle},
 	{"idle.anon_mb", "anonymous memory of a waiting daemon, MB", 8, "", idle},
 	{"idle.rss_mb", "resident memory of a waiting daemon, MB", 32, "OPA runtime: 33", idle},
 	{"idle.rss_trimmed_mb", "the same after the kernel took back what it can, MB", 12, "", unmeasured("needs a cgroup with a memory controller to reclaim from")},
