@@ -50,7 +50,7 @@ func TestDecideAllocatesLittle(t *testing.T) {
 	}
 	e := open(t)
 	in := input(t, e, map[string]any{"facts/presence/idle_seconds": 60})
-	if n := testing.AllocsPerRun(100, func() { e.Decide(context.Background(), in) }); n > 800 {
-		t.Errorf("a decision allocates %.0f times, want at most 800", n)
+	if n := testing.AllocsPerRun(100, func() { e.Decide(context.Background(), in) }); n > 600 {
+		t.Errorf("a decision allocates %.0f times, want at most 600", n)
 	}
 }

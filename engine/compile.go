@@ -138,6 +138,7 @@ type program struct {
 	query    ast.Body // x = data.eligibility.decision
 	met      sync.Map // condition → ast.Body, see metQuery
 	reads    []string
+	steady   *steadyRules
 }
 
 // compileTree compiles t; problems go to diags, and then the program is nil.
@@ -178,6 +179,7 @@ func (p *program) prepare(ctx context.Context, data *node) error {
 	if p.query, err = p.compileQuery("x = " + entrypoint); err != nil {
 		return err
 	}
+	p.steady = findSteady(p.compiler)
 	p.reads, err = p.readSet(entrypoint)
 	return err
 }

@@ -52,13 +52,17 @@ func (p *program) eval(ctx context.Context, query ast.Body, in *Input, deadline 
 	if ctx.Done() != nil {
 		defer context.AfterFunc(ctx, cancel.Cancel)()
 	}
+	rules := newRuleCache(p.steady, in)
 	q := topdown.NewQuery(query).WithCompiler(p.compiler).WithStore(p.store).WithTransaction(p.txn).
-		WithInput(in.term()).WithBaseCache(p.data).WithCancel(cancel).WithMetrics(noMetrics).WithIndexing(true).WithEarlyExit(true)
+		WithInput(in.term()).WithBaseCache(p.data).WithVirtualCache(rules).WithCancel(cancel).WithMetrics(noMetrics).WithIndexing(true).WithEarlyExit(true)
 	var out *ast.Term
 	err := q.Iter(ctx, func(r topdown.QueryResult) error {
 		out = r[answer]
 		return nil
 	})
+	if err == nil {
+		rules.settle(in)
+	}
 	return out, err
 }
 

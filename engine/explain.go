@@ -70,8 +70,8 @@ func (e *Engine) Explain(ctx context.Context, in *Input, d Decision) Explanation
 func (g *Generation) explainOne(ctx context.Context, name string, in *Input) (Unmet, []comparison) {
 	c, _ := g.condition(name)
 	u := Unmet{Condition: c}
-	alts, err := g.alternatives(ctx, name, in, g.unknowns)
-	if err != nil {
+	alts, ok := g.ways(ctx, name, in)
+	if !ok {
 		return u, nil
 	}
 	var best []comparison

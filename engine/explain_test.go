@@ -59,6 +59,19 @@ func TestTheNextCheckIsTheInstantAtWhichTheUserHasBeenAwayLongEnough(t *testing.
 	}
 }
 
+// BenchmarkExplainFirst is the explanation of a kind of action that was never
+// explained since the policies were loaded.
+func BenchmarkExplainFirst(b *testing.B) {
+	e := open(b)
+	in := input(b, e, map[string]any{"facts/presence/idle_seconds": 10, "facts/presence/locked": false, "facts/power/on_ac": false})
+	d := e.Decide(context.Background(), in)
+	b.ReportAllocs()
+	for b.Loop() {
+		e.Forget()
+		e.Explain(context.Background(), in, d)
+	}
+}
+
 func BenchmarkExplain(b *testing.B) {
 	e := open(b)
 	in := input(b, e, map[string]any{"facts/presence/idle_seconds": 10, "facts/presence/locked": false, "facts/power/on_ac": false})

@@ -25,6 +25,7 @@ type Generation struct {
 	requirements []Requirement
 	warnings     []Diagnostic
 	unknowns     []*ast.Term // what can change while an action waits
+	knownReads   []string    // what else the policies read
 	shapes       shapes
 }
 
@@ -71,6 +72,7 @@ func load(ctx context.Context, t *tree, s *schema) (*Generation, diagnostics) {
 		return nil, diags
 	}
 	g.unknowns = volatileReads(g.prog.reads)
+	g.knownReads = knownReads(g.prog.reads, g.unknowns)
 	known := conditions(g.prog.modules, &diags)
 	g.requirements = requirements(t.data, known, s.kinds(), &diags)
 	dataReads(g.prog.modules, t.data, "requirements", &diags)

@@ -44,8 +44,8 @@ func (e *Engine) NextCheck(in *Input, d Decision, now time.Time) time.Time {
 		}
 	}
 	for _, name := range d.WaitsFor {
-		alts, err := g.alternatives(context.Background(), name, in, g.unknowns)
-		if err != nil {
+		alts, ok := g.ways(context.Background(), name, in)
+		if !ok {
 			sooner(pollEvery)
 			continue
 		}

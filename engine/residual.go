@@ -33,8 +33,10 @@ type comparison struct {
 var (
 	volatile = []string{"facts", "meta", "control", "clock", "trust", "running", "sandbox"}
 	static   = []string{"facts.cpu.cores", "facts.storage.rotational", "facts.host.virtual"}
-	moving   = unknowns("update.deadline_in_seconds", "update.waited_seconds", "updater.failures")
+	moving   = unknowns(movingPaths...)
 )
+
+var movingPaths = []string{"update.deadline_in_seconds", "update.waited_seconds", "updater.failures"}
 
 // volatileReads returns what the policies read and can change, as unknowns for
 // partial evaluation.

@@ -44,7 +44,10 @@ func (p *residualPart) truth(in *Input) truth {
 }
 
 // A residual is one condition reduced to alternatives of comparisons.
-type residual struct{ alternatives [][]*residualPart }
+type residual struct {
+	alternatives [][]*residualPart
+	source       []alternative // the same, for people
+}
 
 // A residualPart compares one value of one section with a constant. section is
 // negative for an expression that only OPA can evaluate.
@@ -108,12 +111,59 @@ const maxShapes = 4096
 // residual returns the residual of a condition for actions like in; nil when
 // partial evaluation failed, so that only OPA can tell.
 func (g *Generation) residual(ctx context.Context, condition string, in *Input) *residual {
-	unknown := g.unknownFor(in)
-	key := condition + g.shapeOf(in, unknown)
+	return g.kept(ctx, condition, in, true)
+}
+
+// ways returns the alternatives of a condition for an action as it is at this
+// moment, deadline and waiting time worked in. They come from the residual that
+// serves all actions of the shape; where that leaves something only OPA can
+// tell, the moment is worked in by partial evaluation, which may see through it.
+// A nil slice with false: it cannot be compiled.
+func (g *Generation) ways(ctx context.Context, condition string, in *Input) ([]alternative, bool) {
+	r := g.residual(ctx, condition, in)
+	if r != nil && !slices.ContainsFunc(r.source, func(a alternative) bool { return a.opaque }) {
+		return settled(r.source, in), true
+	}
+	if r = g.kept(ctx, condition, in, false); r == nil {
+		return nil, false
+	}
+	return r.source, true
+}
+
+// settled answers the parts that only the passing of time changes.
+func settled(alts []alternative, in *Input) []alternative {
+	var out []alternative
+next:
+	for _, a := range alts {
+		left := alternative{parts: make([]comparison, 0, len(a.parts))}
+		for _, c := range a.parts {
+			switch {
+			case !slices.Contains(movingPaths, c.path):
+				left.parts = append(left.parts, c)
+			case !c.holds(in):
+				continue next
+			}
+		}
+		out = append(out, left)
+	}
+	return out
+}
+
+// kept returns the residual with what moves unknown or not, made once for each
+// shape.
+func (g *Generation) kept(ctx context.Context, condition string, in *Input, moved bool) *residual {
+	key := condition + g.shapeOf(in, moved)
+	if moved {
+		key += "?"
+	}
 	g.shapes.mu.Lock()
 	defer g.shapes.mu.Unlock()
 	if r, ok := g.shapes.byID[key]; ok {
 		return r
+	}
+	unknown := g.unknowns
+	if moved {
+		unknown = g.unknownFor(in)
 	}
 	r := g.compileResidual(ctx, condition, in, unknown)
 	if g.shapes.byID == nil || len(g.shapes.byID) >= maxShapes {
@@ -126,29 +176,36 @@ func (g *Generation) residual(ctx context.Context, condition string, in *Input) 
 // unknownFor adds the moving values that in has; one that is absent stays so.
 func (g *Generation) unknownFor(in *Input) []*ast.Term {
 	out := slices.Clone(g.unknowns)
-	for _, m := range moving {
-		path, _ := inputPath(m.Value.(ast.Ref))
+	for i, path := range movingPaths {
 		if in.lookup(path) != nil {
-			out = append(out, m)
+			out = append(out, moving[i])
 		}
 	}
 	return out
 }
 
 // shapeOf renders what of the known part of in the policies read.
-func (g *Generation) shapeOf(in *Input, unknown []*ast.Term) string {
+func (g *Generation) shapeOf(in *Input, moved bool) string {
 	var b strings.Builder
-	for _, path := range g.prog.reads {
-		if slices.ContainsFunc(unknown, func(u *ast.Term) bool { return covers(u, path) }) {
-			continue
-		}
+	for _, path := range g.knownReads {
+		t := in.lookup(path)
 		b.WriteByte('\n')
-		if t := in.lookup(path); t != nil {
+		switch {
+		case t == nil:
+		case moved && slices.Contains(movingPaths, path):
+			b.WriteByte('?')
+		default:
 			b.WriteString(t.String())
 		}
 	}
-	b.WriteByte(byte(len(unknown)))
 	return b.String()
+}
+
+// knownReads are the reads that are known when a condition is compiled.
+func knownReads(reads []string, unknown []*ast.Term) []string {
+	return slices.DeleteFunc(slices.Clone(reads), func(path string) bool {
+		return slices.ContainsFunc(unknown, func(u *ast.Term) bool { return covers(u, path) })
+	})
 }
 
 func covers(unknown *ast.Term, path string) bool {
@@ -161,7 +218,7 @@ func (g *Generation) compileResidual(ctx context.Context, condition string, in *
 	if err != nil {
 		return nil
 	}
-	r := &residual{}
+	r := &residual{source: alts}
 	for _, a := range alts {
 		parts := make([]*residualPart, 0, len(a.parts))
 		for _, c := range a.parts {

@@ -18,9 +18,15 @@ decision := {
 	"obligations": obligations,
 }
 
-denied_by := needed(data.requirements.deny_unless) - met
+denied_by := denies_without - met
 
-waits_for := needed(data.requirements.wait_unless) - met
+waits_for := waits_without - met
+
+# Rules of their own, because they hang on nothing but data and the kind: lull
+# works them out once for all decisions on an action.
+denies_without := needed(data.requirements.deny_unless)
+
+waits_without := needed(data.requirements.wait_unless)
 
 default verdict := "wait"
 
