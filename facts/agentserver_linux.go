@@ -3,145 +3,192 @@ package facts
 import (
 	"bufio"
 	"context"
-	"errors"
+	"log/slog"
 	"maps"
 	"net"
 	"os"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
-// agentReport is what one user's agent says.
-type agentReport struct {
-	uid  uint32
-	last time.Duration            // boot time of its user's last input
-	busy map[string]time.Duration // reasons and their ages
-	why  string                   // why it does not answer
-}
-
-var fromAgent = &origin{"agents", good}
-
-func (a agentReport) user() string { return strconv.Itoa(int(a.uid)) }
-
-func (a agentReport) report(now time.Duration) report {
-	name := "agent of user " + a.user()
-	if a.why != "" {
-		return report{source: name, answer: silent, why: a.why, agent: true}
-	}
-	return report{source: name, answer: answered, idle: now - a.last, proof: true, agent: true}
-}
-
 // agentServer takes the reports of per-user agents on a unix socket. Who
-// speaks is told by the kernel (SO_PEERCRED), never by the agent. An agent that
-// was there and is gone makes presence unknown until its user's agent is back
-// or a minute has passed in which nothing else of that user is there.
+// speaks is told by the kernel, never by the agent. An agent that was there and
+// is gone makes presence unknown until it is back or its session has ended.
 type agentServer struct {
 	path     string
 	deadline time.Duration
-	once     sync.Once
-	listener *net.UnixListener
+	log      *slog.Logger
 	done     sync.WaitGroup
 
-	mu     sync.Mutex
-	agents map[uint32]*agentConn
-	gone   map[uint32]time.Duration // agents that were lost, and when
-	wakers map[*func()]bool
+	mu       sync.Mutex
+	listener *net.UnixListener
+	tried    time.Duration // boot time of the last attempt to listen
+	why      string        // why it does not listen
+	closed   bool
+	agents   map[agentKey]*agentConn
+	gone     map[agentKey]bool // agents that were lost; true when their session was there once
+	open     map[uint32]int    // connections by user
+	wakers   map[*func()]bool
 }
 
-type agentConn struct {
-	conn *net.UnixConn
-	in   chan AgentMessage
-	uid  uint32
-}
+// agentLimit is how many connections one user may hold.
+const agentLimit = 8
 
 func newAgentServer(o *Options) *agentServer {
-	return &agentServer{path: o.AgentSocket, deadline: o.Deadline, agents: map[uint32]*agentConn{},
-		gone: map[uint32]time.Duration{}, wakers: map[*func()]bool{}}
+	return &agentServer{path: o.AgentSocket, deadline: o.Deadline, log: o.Logger, agents: map[agentKey]*agentConn{},
+		gone: map[agentKey]bool{}, open: map[uint32]int{}, wakers: map[*func()]bool{}}
 }
 
-// start listens; without a path there are no agents.
-func (s *agentServer) start() {
-	if s.path == "" {
-		return
+// start listens unless it does; after a failure, at most once a second it
+// tries again. It returns why it does not listen. Without a path there are no
+// agents.
+func (s *agentServer) start() (why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.path == "" || s.listener != nil || s.closed {
+		return ""
 	}
-	_ = os.Remove(s.path)
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: s.path, Net: "unix"})
-	if err != nil {
-		return
-	}
-	_ = os.Chmod(s.path, 0o666) // anybody may report, about nobody but himself
-	s.listener = l
-	s.done.Go(func() {
-		for {
-			conn, err := l.AcceptUnix()
-			if err != nil {
-				return
-			}
-			s.done.Go(func() { s.serve(conn) })
+	if now := sinceBoot(); s.tried == 0 || now-s.tried > time.Second {
+		s.tried = now
+		l, err := listenForAgents(s.path)
+		if err == nil {
+			s.listener, s.why = l, ""
+			s.done.Go(func() { s.accept(l) })
+		} else if why := "agents cannot reach lull: " + err.Error(); why != s.why {
+			s.why = why
+			s.log.Error("agents cannot report", "error", err)
 		}
-	})
+	}
+	return s.why
+}
+
+func listenForAgents(path string) (*net.UnixListener, error) {
+	if st, err := os.Lstat(path); err == nil && st.Mode()&os.ModeSocket != 0 {
+		_ = os.Remove(path) // left by a former run
+	}
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o666); err != nil { // anybody may report, about nobody but himself
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (s *agentServer) accept(l *net.UnixListener) {
+	for {
+		conn, err := l.AcceptUnix()
+		if err != nil {
+			return
+		}
+		s.done.Go(func() { s.serve(conn) })
+	}
 }
 
 // serve reads one agent's lines until it ends.
 func (s *agentServer) serve(conn *net.UnixConn) {
 	defer conn.Close()
-	uid, err := peerUID(conn)
+	peer, err := peerOf(conn)
+	if err != nil || !s.admit(peer.Uid) {
+		return
+	}
+	defer s.dismiss(peer.Uid)
+	lines := bufio.NewScanner(conn)
+	lines.Buffer(make([]byte, 4096), 4096)
+	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if !lines.Scan() {
+		return
+	}
+	hello, err := parseAgentMessage(lines.Bytes())
 	if err != nil {
 		return
 	}
-	a := &agentConn{conn: conn, in: make(chan AgentMessage, 1), uid: uid}
+	_ = conn.SetReadDeadline(time.Time{})
+	a := &agentConn{conn: conn, in: make(chan AgentMessage, 1), key: keyOf(peer, hello)}
 	s.join(a)
-	lines := bufio.NewScanner(conn)
-	lines.Buffer(make([]byte, 4096), 4096)
-	out := false
-	for lines.Scan() && !out {
-		m, err := parseAgentMessage(lines.Bytes())
-		if err != nil {
-			break
-		}
-		out = m.LoggedOut
-		a.take(s, m)
-	}
-	s.leave(a, out)
+	s.leave(a, s.read(a, lines))
 }
 
-func (a *agentConn) take(s *agentServer, m AgentMessage) {
-	if m.Returned {
-		s.wake()
-		return
+// read takes an agent's lines and reports whether it took its leave. Unasked
+// it is heard once a second at most, so that none can keep lull busy.
+func (s *agentServer) read(a *agentConn, lines *bufio.Scanner) (loggedOut bool) {
+	for lines.Scan() {
+		m, err := parseAgentMessage(lines.Bytes())
+		switch {
+		case err != nil:
+			return false
+		case m.LoggedOut:
+			return true
+		case a.answered(m):
+		case m.Returned:
+			s.wake()
+			time.Sleep(time.Second)
+		default:
+			time.Sleep(time.Second)
+		}
 	}
-	select {
-	case <-a.in: // an answer that nobody waited for
-	default:
+	return false
+}
+
+func (s *agentServer) admit(uid uint32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.open[uid] >= agentLimit {
+		return false
 	}
-	a.in <- m
+	s.open[uid]++
+	return true
+}
+
+func (s *agentServer) dismiss(uid uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[uid]--; s.open[uid] == 0 {
+		delete(s.open, uid)
+	}
 }
 
 func (s *agentServer) join(a *agentConn) {
 	s.mu.Lock()
-	if old := s.agents[a.uid]; old != nil {
+	if old := s.agents[a.key]; old != nil {
 		old.conn.Close()
 	}
-	s.agents[a.uid] = a
-	delete(s.gone, a.uid)
+	if s.closed {
+		a.conn.Close()
+	}
+	s.agents[a.key] = a
+	delete(s.gone, a.key)
 	s.mu.Unlock()
 	s.wake()
 }
 
 func (s *agentServer) leave(a *agentConn, loggedOut bool) {
 	s.mu.Lock()
-	if s.agents[a.uid] == a {
-		delete(s.agents, a.uid)
+	if s.agents[a.key] == a {
+		delete(s.agents, a.key)
 		if !loggedOut {
-			s.gone[a.uid] = sinceBoot()
+			s.mourn(a)
 		}
 	}
 	s.mu.Unlock()
 	s.wake()
+}
+
+// mourn remembers a lost agent. Names that a user makes up take no more room
+// than his connections could.
+func (s *agentServer) mourn(a *agentConn) {
+	of := 0
+	for k := range s.gone {
+		of += int(one(k.uid == a.key.uid))
+	}
+	if of >= agentLimit {
+		s.gone[agentKey{uid: a.key.uid}] = false
+		return
+	}
+	s.gone[a.key] = a.seen
 }
 
 func (s *agentServer) wake() {
@@ -154,7 +201,7 @@ func (s *agentServer) wake() {
 }
 
 func (s *agentServer) watch(ctx context.Context, wake func()) {
-	s.once.Do(s.start)
+	s.start()
 	s.mu.Lock()
 	s.wakers[&wake] = true
 	s.mu.Unlock()
@@ -164,77 +211,56 @@ func (s *agentServer) watch(ctx context.Context, wake func()) {
 	s.mu.Unlock()
 }
 
-// ask asks every agent and waits for all of them at most a deadline.
-func (s *agentServer) ask(ctx context.Context, now time.Duration) []agentReport {
-	s.once.Do(s.start)
+// ask asks every agent and waits for all of them at most a deadline. l, nil
+// when logind does not answer, tells whose session has ended.
+func (s *agentServer) ask(ctx context.Context, l *logindState) []agentReport {
+	var reports []agentReport
+	if why := s.start(); why != "" {
+		reports = append(reports, agentReport{name: "agents", why: why})
+	}
 	s.mu.Lock()
 	agents := slices.Collect(maps.Values(s.agents))
-	reports := make([]agentReport, 0, len(agents)+len(s.gone))
-	for uid, since := range s.gone {
-		if now-since > time.Minute {
-			delete(s.gone, uid)
-			continue
-		}
-		reports = append(reports, agentReport{uid: uid, why: "it was lost; it starts again with its session"})
+	placed := make([]agentKey, len(agents))
+	for i, a := range agents {
+		placed[i] = a.place(l)
+	}
+	s.forget(placed, l)
+	for key := range s.gone {
+		reports = append(reports, agentReport{agentKey: key, why: "it was lost while its session goes on; start it again: systemctl --user start lull-agent"})
 	}
 	s.mu.Unlock()
 	until := time.Now().Add(s.deadline)
 	for _, a := range agents {
-		reports = append(reports, a.ask(ctx, now, until))
+		a.question(until)
+	}
+	for i, a := range agents {
+		r := a.await(ctx, until)
+		r.agentKey = placed[i]
+		reports = append(reports, r)
 	}
 	return reports
 }
 
-func (a *agentConn) ask(ctx context.Context, now time.Duration, until time.Time) agentReport {
-	r := agentReport{uid: a.uid}
-	_ = a.conn.SetWriteDeadline(until)
-	if _, err := a.conn.Write([]byte("ask\n")); err != nil {
-		r.why = "it does not take questions: " + err.Error()
-		return r
+// forget drops lost agents whose session has ended or has an agent again.
+func (s *agentServer) forget(placed []agentKey, l *logindState) {
+	gone := map[agentKey]bool{}
+	for key, seen := range s.gone {
+		if !seen {
+			key = key.resolve(l)
+		}
+		if !slices.Contains(placed, key) && !key.ended(l) {
+			gone[key] = seen || key.in(l)
+		}
 	}
-	timer := time.NewTimer(time.Until(until))
-	defer timer.Stop()
-	select {
-	case m := <-a.in:
-		r.fill(m, now)
-	case <-timer.C:
-		r.why = "it does not answer"
-	case <-ctx.Done():
-		r.why = "there was no time to ask"
-	}
-	return r
-}
-
-func (a *agentReport) fill(m AgentMessage, now time.Duration) {
-	a.why = m.Error
-	a.last = now - fromSeconds(m.IdleSeconds)
-	a.busy = map[string]time.Duration{}
-	for reason, age := range m.Busy {
-		a.busy[reason] = fromSeconds(age)
-	}
-}
-
-func fromSeconds(s float64) time.Duration { return time.Duration(min(s, 1e9) * float64(time.Second)) }
-
-func peerUID(conn *net.UnixConn) (uint32, error) {
-	raw, err := conn.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var cred *unix.Ucred
-	var credErr error
-	err = raw.Control(func(fd uintptr) { cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
-	if err = errors.Join(err, credErr); err != nil {
-		return 0, err
-	}
-	return cred.Uid, nil
+	s.gone = gone
 }
 
 func (s *agentServer) close() {
+	s.mu.Lock()
+	s.closed = true
 	if s.listener != nil {
 		s.listener.Close()
 	}
-	s.mu.Lock()
 	for _, a := range s.agents {
 		a.conn.Close()
 	}

@@ -56,7 +56,7 @@ func (p *presenceCollector) collect(ctx context.Context, b *batch) {
 		return
 	}
 	l, err := p.bus.logind(ctx)
-	told := p.agents.ask(ctx, b.now.boot)
+	told := p.agents.ask(ctx, l)
 	p.collectSessions(b, l, err)
 	p.collectBusy(b, l, err, told)
 	if b.wantsAny(idleFacts...) {

@@ -117,7 +117,7 @@ func (e *eyes) look(w *world) []report {
 	e.terminals.look(now, atimes)
 	e.sessions.look(w.boot, &logindState{Sessions: []session{{ID: "1", Class: "user", Idle: w.desktop}}})
 	e.sessions.returned(w.hint)
-	agent := agentReport{uid: 1, last: w.agent}
+	agent := agentReport{agentKey: agentKey{uid: 1}, last: w.agent}
 	if !w.agentUp {
 		agent.why = "lost"
 	}

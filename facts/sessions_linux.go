@@ -43,7 +43,7 @@ func (p *presenceCollector) sessionReport(now time.Duration, l *logindState, err
 	p.sessions.look(now, l)
 	p.sessions.returned(p.bus.hintTakenBack())
 	for _, s := range l.Sessions {
-		if s.person() && s.graphical() && (s.Remote || s.Seat == "") && !hasAgent(told, s.UID) {
+		if s.person() && s.graphical() && (s.Remote || s.Seat == "") && !hasAgent(told, s) {
 			r.answer, r.why = silent, "session "+s.ID+" is a remote desktop, which only its user's agent can watch; start lull agent there"
 			return r
 		}
@@ -56,7 +56,7 @@ func (p *presenceCollector) sessionReport(now time.Duration, l *logindState, err
 }
 
 // covered reports whether every local graphical session has an agent of its
-// user, so that input devices need not be read.
+// own, so that input devices need not be read.
 func (s *sessionWatch) covered(l *logindState, told []agentReport) bool {
 	if l == nil {
 		return false
@@ -65,7 +65,7 @@ func (s *sessionWatch) covered(l *logindState, told []agentReport) bool {
 	for _, x := range l.Sessions {
 		if x.person() && x.graphical() && !x.Remote {
 			local++
-			if !hasAgent(told, x.UID) {
+			if !hasAgent(told, x) {
 				return false
 			}
 		}
@@ -73,8 +73,8 @@ func (s *sessionWatch) covered(l *logindState, told []agentReport) bool {
 	return local > 0
 }
 
-func hasAgent(told []agentReport, uid uint32) bool {
-	return slices.ContainsFunc(told, func(a agentReport) bool { return a.uid == uid && a.why == "" })
+func hasAgent(told []agentReport, x session) bool {
+	return slices.ContainsFunc(told, func(a agentReport) bool { return a.watches(x) })
 }
 
 func (p *presenceCollector) collectSessions(b *batch, l *logindState, err error) {

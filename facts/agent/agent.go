@@ -4,8 +4,11 @@
 // reasons not to disturb, about nobody but its own user, and can only make its
 // user look more present: lull takes the least over all sources.
 //
-// It speaks first when it is asked: lull writes "ask", the agent answers with
-// one line of JSON, a [facts.AgentMessage].
+// It first names its session. Then lull writes "ask N" and the agent answers
+// with one line of JSON, a [facts.AgentMessage]; unasked it says only, and at
+// once, that its user came back or that a source came or went. Nothing ticks:
+// the display server itself tells of the return, and only of a return after
+// some time without input, so that somebody who types wakes nobody.
 package agent
 
 import (
@@ -17,6 +20,8 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/lullhq/lull/facts"
@@ -24,116 +29,184 @@ import (
 
 // Options of Run.
 type Options struct {
-	Socket  string       // where lull listens; required
-	Display string       // X11 display; default $DISPLAY
-	Bus     string       // session bus; default $DBUS_SESSION_BUS_ADDRESS
-	Logger  *slog.Logger // default discards
-}
-
-// source is one way to learn the session's idle time.
-type source interface {
-	name() string
-	idle(ctx context.Context) (time.Duration, error)
-	close()
+	Socket   string        // where lull listens; required
+	Display  string        // X11 display; default $DISPLAY, "-" = none
+	Wayland  string        // Wayland display; default $WAYLAND_DISPLAY, "-" = none
+	Bus      string        // session bus; default $DBUS_SESSION_BUS_ADDRESS, "-" = none
+	Session  string        // logind's name of this session; default $XDG_SESSION_ID
+	Away     time.Duration // without input for so long, the next one is announced; default 30s
+	Deadline time.Duration // for all sources together, when asked; default 80ms
+	Logger   *slog.Logger  // default discards
 }
 
 // Run reports until ctx ends. While lull cannot be reached it tries again,
-// ever more rarely up to once a minute. Without any source in this session it
-// fails at once.
+// ever more rarely up to once a minute; so it does with a display server that
+// is gone. Without anything in this session to ask it fails at once.
 func Run(ctx context.Context, o Options) error {
 	o.setDefaults()
-	sources := openSources(o)
-	if len(sources) == 0 {
-		return errors.New("this session has no source of idle time that lull knows (X11, GNOME); set DISPLAY or DBUS_SESSION_BUS_ADDRESS")
+	if o.Display == "" && o.Wayland == "" && o.Bus == "" {
+		return errors.New("this session has nothing that tells idle time; set DISPLAY, WAYLAND_DISPLAY or DBUS_SESSION_BUS_ADDRESS")
 	}
-	defer func() {
-		for _, s := range sources {
-			s.close()
-		}
-	}()
-	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
-		began := time.Now()
-		err := serve(ctx, o.Socket, sources)
-		if ctx.Err() != nil {
-			return nil
-		}
-		o.Logger.Info("lost lull, trying again", "error", err, "pause", pause)
-		if time.Since(began) > time.Minute {
-			pause = time.Second
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pause):
-		}
+	a := &agent{o: o, news: make(chan struct{}, 1)}
+	ctx, cancel := context.WithCancel(ctx)
+	var kept sync.WaitGroup
+	for _, open := range []opener{openX11, openMutter} {
+		k := &keeper{open: open, err: errOpening}
+		a.sources = append(a.sources, k)
+		kept.Go(func() { k.run(ctx, &a.o, a.announce) })
 	}
+	defer kept.Wait()
+	defer cancel()
+	a.connect(ctx)
+	return nil
 }
 
 func (o *Options) setDefaults() {
-	if o.Display == "" {
-		o.Display = os.Getenv("DISPLAY")
+	for v, name := range map[*string]string{&o.Display: "DISPLAY", &o.Wayland: "WAYLAND_DISPLAY", &o.Bus: "DBUS_SESSION_BUS_ADDRESS", &o.Session: "XDG_SESSION_ID"} {
+		if *v == "" {
+			*v = os.Getenv(name)
+		}
+		if *v == "-" {
+			*v = ""
+		}
 	}
-	if o.Bus == "" {
-		o.Bus = os.Getenv("DBUS_SESSION_BUS_ADDRESS")
+	if o.Away == 0 {
+		o.Away = 30 * time.Second
+	}
+	if o.Deadline == 0 {
+		o.Deadline = 80 * time.Millisecond
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 }
 
-// openSources opens what answers in this session.
-func openSources(o Options) []source {
-	var out []source
-	for _, open := range []func(Options) (source, error){openX11, openMutter} {
-		s, err := open(o)
-		if err != nil {
-			o.Logger.Debug("no such source", "error", err)
-			continue
-		}
-		out = append(out, s)
+type agent struct {
+	o       Options
+	sources []*keeper
+	news    chan struct{} // holds one while there is something to announce
+}
+
+// announce has lull ask again.
+func (a *agent) announce() {
+	select {
+	case a.news <- struct{}{}:
+	default:
 	}
-	return out
+}
+
+// connect reaches lull again and again until ctx ends.
+func (a *agent) connect(ctx context.Context) {
+	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
+		began := time.Now()
+		err := a.serve(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > time.Minute {
+			pause = time.Second
+		}
+		a.o.Logger.Info("lull cannot be reached, trying again", "socket", a.o.Socket, "error", err, "pause", pause)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
 }
 
 // serve answers lull's questions until the connection or ctx ends.
-func serve(ctx context.Context, socket string, sources []source) error {
+func (a *agent) serve(ctx context.Context) error {
 	var d net.Dialer
-	conn, err := d.DialContext(ctx, "unix", socket)
+	conn, err := d.DialContext(ctx, "unix", a.o.Socket)
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() {
-		_ = json.NewEncoder(conn).Encode(facts.AgentMessage{LoggedOut: true})
+	w := &lineWriter{conn: conn}
+	if err := w.write(facts.AgentMessage{Session: a.o.Session, Returned: true}); err != nil {
+		return err
+	}
+	ended, end := context.WithCancel(ctx)
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	defer end()
+	helpers.Go(func() { a.tell(ended, w) })
+	helpers.Go(func() {
+		<-ended.Done()
+		if ctx.Err() != nil {
+			_ = w.write(facts.AgentMessage{LoggedOut: true})
+		}
 		conn.Close()
 	})
-	defer stop()
-	defer conn.Close()
 	lines := bufio.NewScanner(conn)
 	for lines.Scan() {
-		if lines.Text() != "ask" {
+		var n uint64
+		if _, err := fmt.Sscanf(lines.Text(), "ask %d", &n); err != nil {
 			continue
 		}
-		if err := json.NewEncoder(conn).Encode(answer(ctx, sources)); err != nil {
+		m := a.answer(ctx)
+		m.Answers = n
+		if err := w.write(m); err != nil {
 			return err
 		}
 	}
 	return lines.Err()
 }
 
-// answer is the least over the session's sources; one that fails makes the
-// whole answer an error.
-func answer(ctx context.Context, sources []source) facts.AgentMessage {
-	ctx, cancel := context.WithTimeout(ctx, 80*time.Millisecond)
+// tell writes what is to be announced, at most once a second.
+func (a *agent) tell(ctx context.Context, w *lineWriter) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.news:
+		}
+		if w.write(facts.AgentMessage{Returned: true}) != nil {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// lineWriter keeps the lines of several goroutines whole.
+type lineWriter struct {
+	mu   sync.Mutex
+	conn net.Conn
+}
+
+func (w *lineWriter) write(m facts.AgentMessage) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_ = w.conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
+	return json.NewEncoder(w.conn).Encode(m)
+}
+
+// answer is the least over the session's sources; one that is expected and
+// fails makes the whole answer an error. An X server beside a Wayland
+// compositor sees only some of the input, so alone it proves nothing.
+func (a *agent) answer(ctx context.Context) facts.AgentMessage {
+	ctx, cancel := context.WithTimeout(ctx, a.o.Deadline)
 	defer cancel()
-	least := time.Duration(-1)
-	for _, s := range sources {
-		idle, err := s.idle(ctx)
-		if err != nil {
-			return facts.AgentMessage{Error: fmt.Sprintf("%s: %.150s", s.name(), err)}
+	least, proof := time.Duration(-1), false
+	for _, r := range a.askAll(ctx) {
+		switch {
+		case errors.Is(r.err, errAbsent):
+		case r.err != nil:
+			why := strings.ToValidUTF8(r.err.Error(), "?")
+			return facts.AgentMessage{Error: why[:min(len(why), 150)]}
+		default:
+			if least < 0 || r.idle < least {
+				least = r.idle
+			}
+			proof = proof || a.o.Wayland == "" || !r.partial
 		}
-		if least < 0 || idle < least {
-			least = idle
-		}
+	}
+	if !proof {
+		return facts.AgentMessage{Error: "nothing in this session tells when its user last touched it"}
 	}
 	return facts.AgentMessage{IdleSeconds: max(0, least).Seconds()}
 }

@@ -3,6 +3,9 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"log"
 	"time"
 
 	"github.com/jezek/xgb"
@@ -11,54 +14,83 @@ import (
 )
 
 // x11 asks the server's screen saver extension, which counts the time since
-// the last input of any device (XScreenSaver, MsSinceUserInput).
+// the last input of any device (XScreenSaver, MsSinceUserInput). The return is
+// told by an alarm on the IDLETIME counter, see [idleAlarm].
 type x11 struct {
-	conn *xgb.Conn
-	root xproto.Drawable
+	conn  *xgb.Conn
+	root  xproto.Drawable
+	gone  chan struct{}
+	asked chan struct{} // holds one while a question is unanswered
 }
 
-func openX11(o Options) (source, error) {
+func openX11(ctx context.Context, o *Options, announce func()) (source, error) {
 	if o.Display == "" {
-		return nil, errors.New("no DISPLAY")
+		return nil, errAbsent
 	}
-	conn, err := xgb.NewConnDisplay(o.Display)
+	x, err := within(ctx, func() (*x11, error) { return dialX11(o.Display, o.Away) }, (*x11).close)
+	if err != nil {
+		return nil, fmt.Errorf("the X server %s: %w", o.Display, err)
+	}
+	go x.follow(announce)
+	return x, nil
+}
+
+func dialX11(display string, away time.Duration) (*x11, error) {
+	conn, err := xgb.NewConnDisplay(display)
 	if err != nil {
 		return nil, err
 	}
-	if err := screensaver.Init(conn); err != nil {
-		conn.Close()
-		return nil, err
+	x := &x11{conn: conn, gone: make(chan struct{}), asked: make(chan struct{}, 1)}
+	x.root = xproto.Drawable(xproto.Setup(conn).DefaultScreen(conn).Root)
+	err = screensaver.Init(conn)
+	if err == nil {
+		err = idleAlarm(conn, away)
 	}
-	x := &x11{conn, xproto.Drawable(xproto.Setup(conn).DefaultScreen(conn).Root)}
-	if _, err := x.idle(context.Background()); err != nil {
+	if err != nil {
 		conn.Close()
 		return nil, err
 	}
 	return x, nil
 }
 
-func (*x11) name() string { return "X11" }
+func init() {
+	xgb.Logger = log.New(io.Discard, "", 0) // it tells standard error what errors say already
+}
+
+// follow announces returns until the connection ends.
+func (x *x11) follow(announce func()) {
+	defer close(x.gone)
+	for {
+		event, err := x.conn.WaitForEvent()
+		switch {
+		case event == nil && err == nil:
+			return
+		case event != nil:
+			if _, ok := event.(idleAlarmEvent); ok {
+				announce()
+			}
+		}
+	}
+}
+
+func (*x11) name() string            { return "X11" }
+func (*x11) partial() bool           { return true }
+func (x *x11) lost() <-chan struct{} { return x.gone }
 
 func (x *x11) idle(ctx context.Context) (time.Duration, error) {
-	type result struct {
-		idle time.Duration
-		err  error
+	select {
+	case x.asked <- struct{}{}:
+	default:
+		return 0, errors.New("the server does not answer")
 	}
-	done := make(chan result, 1)
-	go func() {
+	return within(ctx, func() (time.Duration, error) {
+		defer func() { <-x.asked }()
 		info, err := screensaver.QueryInfo(x.conn, x.root).Reply()
 		if err != nil || info == nil {
-			done <- result{err: errors.Join(err, errors.New("the X server does not answer"))}
-			return
+			return 0, errors.Join(err, errors.New("the server does not answer"))
 		}
-		done <- result{idle: time.Duration(info.MsSinceUserInput) * time.Millisecond}
-	}()
-	select {
-	case r := <-done:
-		return r.idle, r.err
-	case <-ctx.Done():
-		return 0, ctx.Err()
-	}
+		return time.Duration(info.MsSinceUserInput) * time.Millisecond, nil
+	}, func(time.Duration) {})
 }
 
 func (x *x11) close() { x.conn.Close() }

@@ -1,0 +1,135 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// source is one way to learn the session's idle time.
+type source interface {
+	name() string
+	// idle is never longer than the true time since the last input it sees.
+	idle(ctx context.Context) (time.Duration, error)
+	// partial reports whether some input of a Wayland session escapes it.
+	partial() bool
+	// lost is closed when the source has ended.
+	lost() <-chan struct{}
+	close()
+}
+
+// opener opens a source, which calls announce when the user comes back after
+// having been away. It gives up when ctx ends.
+type opener func(ctx context.Context, o *Options, announce func()) (source, error)
+
+var (
+	errAbsent  = errors.New("this session has no such source") // and is not expected to
+	errOpening = errors.New("still connecting")
+)
+
+// keeper keeps one source open: one that is lost makes the session unknown
+// until it is there again.
+type keeper struct {
+	open opener
+
+	mu  sync.Mutex
+	src source
+	err error // why there is no source
+}
+
+// openWithin is how long opening a source may take; a stale socket may accept
+// a connection and never answer.
+const openWithin = 5 * time.Second
+
+func (k *keeper) run(ctx context.Context, o *Options, announce func()) {
+	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
+		openCtx, cancel := context.WithTimeout(ctx, openWithin)
+		src, err := k.open(openCtx, o, announce)
+		cancel()
+		k.set(src, err)
+		announce()
+		if errors.Is(err, errAbsent) {
+			return
+		}
+		if err == nil {
+			pause = time.Second
+			select {
+			case <-ctx.Done():
+			case <-src.lost():
+			}
+			k.set(nil, fmt.Errorf("%s was lost", src.name()))
+			src.close()
+			announce()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (k *keeper) set(src source, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.src, k.err = src, err
+}
+
+type reading struct {
+	idle    time.Duration
+	partial bool
+	err     error
+}
+
+func (k *keeper) ask(ctx context.Context) reading {
+	k.mu.Lock()
+	src, err := k.src, k.err
+	k.mu.Unlock()
+	if err != nil {
+		return reading{err: err}
+	}
+	idle, err := src.idle(ctx)
+	if err != nil && !errors.Is(err, errAbsent) {
+		err = fmt.Errorf("%s: %w", src.name(), err)
+	}
+	return reading{idle: idle, partial: src.partial(), err: err}
+}
+
+// askAll asks every source at the same time.
+func (a *agent) askAll(ctx context.Context) []reading {
+	readings := make([]reading, len(a.sources))
+	var all sync.WaitGroup
+	for i, k := range a.sources {
+		all.Go(func() { readings[i] = k.ask(ctx) })
+	}
+	all.Wait()
+	return readings
+}
+
+// within runs f, which cannot be cancelled itself, and gives up when ctx ends;
+// what f opens too late is dropped.
+func within[T any](ctx context.Context, f func() (T, error), drop func(T)) (T, error) {
+	type result struct {
+		v   T
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		v, err := f()
+		done <- result{v, err}
+	}()
+	select {
+	case r := <-done:
+		return r.v, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-done; r.err == nil {
+				drop(r.v)
+			}
+		}()
+		var zero T
+		return zero, errors.New("it does not answer")
+	}
+}
