@@ -42,6 +42,7 @@ var lessons = []struct {
 	{"GHSA-fcv2-xgw5-pqxf: names that leave the directory", []string{"TestBadPackagesAreRefusedWithPlaceAndRemedy/a path that leaves the package", "TestBadPackagesAreRefusedWithPlaceAndRemedy/an absolute path", "TestNamesThatLeaveAreNotOpened", "FuzzManifest", "FuzzTar"}},
 	{"CVE-2023-47122: trust in whatever key the log shows", []string{"TestKeylessSignaturesThatMustNotBeBelieved/a log entry of another deployment"}},
 	{"sigstore-go#145: a bundle without proof of inclusion", []string{"TestKeylessSignaturesThatMustNotBeBelieved/a log entry without its proof"}},
+	{"a key's signature that must be logged, and is not", []string{"TestEveryDefenceIsMissedWhenItIsSwitchedOff", "TestBadPackagesAreRefusedWithPlaceAndRemedy/a key that must be logged, and is not", "TestAKeyThatMustBeLoggedIsNotBelievedWithoutItsLog"}},
 	{"two signatures in one envelope", []string{"TestTwoSignaturesInOneEnvelopeAreRefused", "TestPublishedSignaturesAreJudgedAsTheirMakersMeantThem"}},
 	{"cosign#5045: a malformed bundle ends the program", []string{"FuzzBundle"}},
 	{"duplicate keys, look-alike keys, marks before the text", []string{"TestBadPackagesAreRefusedWithPlaceAndRemedy/a duplicate key", "TestBadPackagesAreRefusedWithPlaceAndRemedy/a key in capitals", "TestWhatOtherParsersForgiveIsAFault"}},

@@ -37,4 +37,5 @@ const (
 	defencePredicate    defence = "attestation predicate type"
 	defenceAttestOnly   defence = "attest-only signers"
 	defenceOverlap      defence = "overlapping scopes"
+	defenceLogged       defence = "keys that must be logged"
 )

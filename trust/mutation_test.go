@@ -37,6 +37,7 @@ var mutations = []struct {
 	{defenceExtra, inAdmit("a file that the manifest does not list")},
 	{defenceInterpreter, inAdmit("an interpreter that is not allowed")},
 	{defenceOverlap, inAdmit("a vendor whose scope overlaps another's")},
+	{defenceLogged, inAdmit("a key that must be logged, and is not")},
 	{defenceUpdater, inDocument("one for another updater")},
 	{defenceUpdateFloor, inDocument("an older one of the line")},
 	{defenceHardLinks, func(w *world) error {

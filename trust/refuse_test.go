@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lullhq/lull/trust/internal/sigtest"
 )
 
 // refusals are packages that must not enter, each with its code and words that
@@ -258,6 +260,12 @@ var refusals = []struct {
 		w.vendor("not_after: 2028-01-01", "not_after: 2027-02-01")
 		return w.pack("a", w.manifest("3.1.0"))
 	}, "expired", []string{"2027-02-01"}},
+
+	{"a key that must be logged, and is not", func(w *world) string {
+		w.write("roots/corp.json", string(sigtest.New(w.t).Root()))
+		w.vendor("pem_file: example.pub", "pem_file: example.pub, root: corp")
+		return w.pack("a", w.manifest("3.1.0"))
+	}, "bad_signature", []string{"root corp does not confirm it"}},
 
 	{"a key that the vendor file revokes", func(w *world) string {
 		w.vendor("not_after: 2028-01-01T00:00:00Z", "not_after: 2028-01-01T00:00:00Z, revoked: true")

@@ -109,7 +109,7 @@ func (w voucher) acceptKey(k *vendorKey, res *sig.Result, withRoot func(*sig.Roo
 	if err := w.mayStill(k.ID, k.Revoked, k.AttestOnly); err != nil {
 		return nil, err
 	}
-	if k.Root != "" {
+	if k.Root != "" && w.t.off != defenceLogged {
 		if withRoot == nil {
 			return nil, refuse(ErrBundle, w.p.path, fmt.Sprintf("key %s must be logged, which a bare signature is not", k.ID), "sign with `cosign sign-blob --bundle`")
 		}
