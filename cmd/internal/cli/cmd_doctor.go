@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/lullhq/lull/facts"
 	"github.com/lullhq/lull/runner/config"
 	"github.com/lullhq/lull/runner/journal"
+	"github.com/lullhq/lull/trust"
 	"github.com/spf13/cobra"
 )
 
@@ -25,7 +28,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			var list []finding
 			bad := false
-			for _, check := range []func(context.Context) finding{a.checkConfig, a.checkPolicies, a.checkVendors, a.checkJournal, a.checkDaemon, a.checkFacts} {
+			for _, check := range []func(context.Context) finding{a.checkConfig, a.checkPolicies, a.checkVendors, a.checkExpiries, a.checkJournal, a.checkDaemon, a.checkFacts} {
 				f := check(c.Context())
 				list, bad = append(list, f), bad || !f.OK
 			}
@@ -85,6 +88,29 @@ func (a *app) checkVendors(context.Context) finding {
 		return finding{Name: "vendors", Detail: g.Problems()[0].String(), Hint: a.rooted("vendor list")}
 	}
 	return finding{Name: "vendors", OK: true, Detail: fmt.Sprintf("%d in force", len(g.Vendors()))}
+}
+
+// checkExpiries tells what ends within the next weeks; what has ended already
+// is a problem.
+func (a *app) checkExpiries(context.Context) finding {
+	t, err := a.trust()
+	if err != nil {
+		return failed("expiry", err, "")
+	}
+	defer t.Close()
+	list := t.Expiring(trust.ExpiryNotice)
+	if len(list) == 0 {
+		return finding{Name: "expiry", OK: true, Detail: "nothing that is trusted ends within 60 days"}
+	}
+	first, verb := list[0], "ends"
+	if first.At.Before(time.Now()) {
+		verb = "ended"
+	}
+	detail := fmt.Sprintf("%s %s on %s", strings.TrimSpace(first.What+" "+first.Vendor), verb, first.At.Format(time.DateOnly))
+	if n := len(list) - 1; n > 0 {
+		detail += fmt.Sprintf(", and %d more", n)
+	}
+	return finding{Name: "expiry", OK: verb == "ends", Detail: detail + "; " + first.Remedy, Hint: first.Remedy}
 }
 
 func (a *app) checkJournal(context.Context) finding {
