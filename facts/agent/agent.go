@@ -1,8 +1,9 @@
 // Package agent is the small program that runs in each user's session and
 // tells lull when that user last touched keyboard or mouse, where only the
-// session itself knows: X11 and GNOME's Mutter. It reports nothing but times and
-// reasons not to disturb, about nobody but its own user, and can only make its
-// user look more present: lull takes the least over all sources.
+// session itself knows: X11, Wayland (ext-idle-notify) and GNOME's Mutter. It
+// reports nothing but times and reasons not to disturb, about nobody but its own
+// user, and can only make its user look more present: lull takes the least over
+// all sources.
 //
 // It first names its session. Then lull writes "ask N" and the agent answers
 // with one line of JSON, a [facts.AgentMessage]; unasked it says only, and at
@@ -50,7 +51,7 @@ func Run(ctx context.Context, o Options) error {
 	a := &agent{o: o, news: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(ctx)
 	var kept sync.WaitGroup
-	for _, open := range []opener{openX11, openMutter} {
+	for _, open := range []opener{openX11, openWayland, openMutter} {
 		k := &keeper{open: open, err: errOpening}
 		a.sources = append(a.sources, k)
 		kept.Go(func() { k.run(ctx, &a.o, a.announce) })

@@ -95,7 +95,10 @@ func startAgent(t *testing.T, o agent.Options) *lull {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Socket, o.Deadline = filepath.Join(dir, "s"), 10*time.Second
+	o.Socket = filepath.Join(dir, "s")
+	if o.Deadline == 0 {
+		o.Deadline = 10 * time.Second
+	}
 	listener, err := net.Listen("unix", o.Socket)
 	if err != nil {
 		t.Fatal(err)

@@ -98,7 +98,7 @@ func (m *fakeMutter) watched(t *testing.T, want string) {
 func TestMuttersWatchesTellOfTheReturnAndItsLossIsNoticed(t *testing.T) {
 	addr := sessionBus(t)
 	m := startMutter(t, addr)
-	l := startAgent(t, agent.Options{Display: "-", Wayland: "wayland-0", Bus: addr})
+	l := startAgent(t, agent.Options{Display: "-", Wayland: "-", Bus: addr})
 	l.until("connected", func(m facts.AgentMessage) bool { return m.Error == "" && m.IdleSeconds == 123.456 })
 	m.watched(t, "idle")
 	m.fire(t, 7)
