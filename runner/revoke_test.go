@@ -55,7 +55,7 @@ func (m *machine) finished(action string) (found journal.Record, ok bool) {
 }
 
 func TestARevokedVendorsRunningWorkThatCannotPauseFinishesAndNothingFollows(t *testing.T) {
-	m := newMachine(t, map[string]int{"scan": 2000})
+	m := newMachine(t, map[string]int{"scan": 4000})
 	c := m.start()
 	if _, err := m.register(c); err != nil {
 		t.Fatal(err)
