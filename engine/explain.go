@@ -230,6 +230,10 @@ func stricter(a, b Change) bool {
 func satisfying(c comparison) *ast.Term {
 	step := 0
 	switch c.op {
+	case "in":
+		return first(c.value)
+	case "!=":
+		return other(c.value)
 	case ">":
 		step = 1
 	case "<":
@@ -243,6 +247,37 @@ func satisfying(c comparison) *ast.Term {
 	}
 	f, _ := n.Float64()
 	return ast.FloatNumberTerm(f + float64(step))
+}
+
+// first is a member of a constant collection, the collection itself where it has
+// none: a value that does not satisfy, which deciding again will show.
+func first(collection *ast.Term) *ast.Term {
+	found := collection
+	switch list := collection.Value.(type) {
+	case ast.Set:
+		if list.Len() > 0 {
+			found = list.Slice()[0]
+		}
+	case *ast.Array:
+		if list.Len() > 0 {
+			found = list.Elem(0)
+		}
+	}
+	return found
+}
+
+// other is a value of the same type as t and different from it.
+func other(t *ast.Term) *ast.Term {
+	switch v := t.Value.(type) {
+	case ast.Boolean:
+		return ast.BooleanTerm(!bool(v))
+	case ast.String:
+		return ast.StringTerm(string(v) + "-other")
+	case ast.Number:
+		f, _ := v.Float64()
+		return ast.FloatNumberTerm(f + 1)
+	}
+	return t
 }
 
 func (g *Generation) runsWith(ctx context.Context, in *Input, changes []Change) bool {

@@ -77,7 +77,7 @@ func load(ctx context.Context, t *tree, s *schema) (*Generation, diagnostics) {
 	g.requirements = requirements(t.data, known, s.kinds(), &diags)
 	dataReads(g.prog.modules, t.data, "requirements", &diags)
 	g.thresholds = thresholds(t, dataReads(g.prog.modules, t.data, "thresholds", &diags), &diags)
-	g.conditions = attach(known, g.requirements, &diags)
+	g.conditions = attach(known, g.requirements, s.kinds(), &diags)
 	if !diags.failed() {
 		g.probe(ctx, s.kinds(), &diags)
 	}

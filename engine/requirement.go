@@ -77,16 +77,45 @@ func required(c *node, name string, known map[string]*Condition, diags *diagnost
 	return v
 }
 
+// requiredBy adds the kinds that one section requires a condition for. What is
+// said of a kind wins over what is said of any: with an exception, the kinds are
+// listed one by one.
+func (c *Condition) requiredBy(said map[string]bool, kinds []string) (some bool) {
+	exception := false
+	for kind, required := range said {
+		exception = exception || kind != anyKind && !required
+	}
+	if said[anyKind] && exception {
+		for _, kind := range kinds {
+			if required, ok := said[kind]; !ok || required {
+				c.RequiredFor, some = append(c.RequiredFor, kind), true
+			}
+		}
+		return some
+	}
+	for kind, required := range said {
+		if required {
+			c.RequiredFor, some = append(c.RequiredFor, kind), true
+		}
+	}
+	return some
+}
+
 // attach notes on each condition which kinds require it, and warns about those
 // that nobody requires.
-func attach(known map[string]*Condition, reqs []Requirement, diags *diagnostics) []Condition {
-	named := map[string]bool{} // also by a false: there for an administrator to turn on
+func attach(known map[string]*Condition, reqs []Requirement, kinds []string, diags *diagnostics) []Condition {
+	named := map[string]bool{}                                       // also by a false: there for an administrator to turn on
+	said := map[bool]map[string]map[string]bool{true: {}, false: {}} // denies → condition → kind → required
 	for _, r := range reqs {
 		named[r.Condition] = true
-		if c := known[r.Condition]; c != nil && r.Required {
-			c.RequiredFor = append(c.RequiredFor, r.Kind)
-			c.Denies = c.Denies || r.Denies
+		if said[r.Denies][r.Condition] == nil {
+			said[r.Denies][r.Condition] = map[string]bool{}
 		}
+		said[r.Denies][r.Condition][r.Kind] = r.Required
+	}
+	for name, c := range known {
+		c.Denies = c.requiredBy(said[true][name], kinds)
+		c.requiredBy(said[false][name], kinds)
 	}
 	out := make([]Condition, 0, len(known))
 	for _, name := range slices.Sorted(maps.Keys(known)) {

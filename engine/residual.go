@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type comparison struct {
 	ref   ast.Ref // the same
 	op    string
 	value *ast.Term
+	whole bool // true for whole numbers only; of others only OPA can tell
 	text  string
 }
 
@@ -116,30 +118,70 @@ func readAlternative(body ast.Body) alternative {
 	return alt
 }
 
-var flipped = map[string]string{"gte": "<=", "lte": ">=", "gt": "<", "lt": ">", "equal": "==", "eq": "=="}
-var plain = map[string]string{"gte": ">=", "lte": "<=", "gt": ">", "lt": "<", "equal": "==", "eq": "=="}
+var flipped = map[string]string{"gte": "<=", "lte": ">=", "gt": "<", "lt": ">", "equal": "==", "eq": "==", "neq": "!="}
+var plain = map[string]string{"gte": ">=", "lte": "<=", "gt": ">", "lt": "<", "equal": "==", "eq": "==", "neq": "!=", "internal.member_2": "in"}
 
-// readComparison recognises a comparison of one input with a constant.
+// readComparison recognises a comparison of one input with a constant, also
+// where a whole number is added to it or taken from it.
 func readComparison(e *ast.Expr) comparison {
 	c := comparison{text: strings.ReplaceAll(e.String(), "input.", "")}
 	if e.Negated || !e.IsCall() || len(e.Operands()) != 2 {
 		return c
 	}
-	op := e.Operator().String()
-	a, b := e.Operand(0), e.Operand(1)
-	ops := plain
-	if ref, ok := b.Value.(ast.Ref); ok && ref[0].Equal(ast.InputRootDocument) {
+	a, b, ops := e.Operand(0), e.Operand(1), plain
+	if ast.IsConstant(a.Value) {
 		a, b, ops = b, a, flipped
 	}
+	op := ops[e.Operator().String()]
+	if !ast.IsConstant(b.Value) || op == "" {
+		return c
+	}
+	exact := false
+	if sum, ok := a.Value.(ast.Call); ok {
+		if a, b, exact = solved(sum, b); !exact {
+			return c
+		}
+	}
 	ref, ok := a.Value.(ast.Ref)
-	if !ok || len(ref) < 2 || !ref.IsGround() || !ref[0].Equal(ast.InputRootDocument) || !ast.IsConstant(b.Value) || ops[op] == "" {
+	if !ok || len(ref) < 2 || !ref.IsGround() || !ref[0].Equal(ast.InputRootDocument) {
 		return c
 	}
 	c.path, _ = inputPath(ref)
-	c.ref = ref
-	c.op, c.value = ops[op], b
+	c.ref, c.op, c.value, c.whole = ref, op, b, exact
 	c.text = c.path + " " + c.op + " " + b.String()
 	return c
+}
+
+// solved moves the constant of x + n, n + x or x - n to the other side. Only
+// whole numbers that are far from the limits move: for them the comparison stays
+// the same to the last digit.
+func solved(sum ast.Call, other *ast.Term) (x, moved *ast.Term, ok bool) {
+	if len(sum) != 3 {
+		return nil, nil, false
+	}
+	op, x, n := sum[0].String(), sum[1], sum[2]
+	if op == "plus" && ast.IsConstant(x.Value) {
+		x, n = n, x
+	}
+	c, ok1 := wholeNumber(n.Value)
+	o, ok2 := wholeNumber(other.Value)
+	if !ok1 || !ok2 || op != "plus" && op != "minus" {
+		return nil, nil, false
+	}
+	if op == "plus" {
+		c = -c
+	}
+	return x, ast.NewTerm(ast.Number(strconv.FormatInt(o+c, 10))), true
+}
+
+// wholeNumber reads an integer of at most 2^60.
+func wholeNumber(v ast.Value) (int64, bool) {
+	n, ok := v.(ast.Number)
+	if !ok {
+		return 0, false
+	}
+	i, ok := n.Int64()
+	return i, ok && i > -1<<60 && i < 1<<60
 }
 
 // holds evaluates the comparison on an input; false when the path is absent.
@@ -148,7 +190,15 @@ func (c comparison) holds(in *Input) bool {
 		return false
 	}
 	v := in.find(c.ref)
-	return v != nil && compare(v, c.op, c.value.Value) == yes
+	return v != nil && c.compare(v) == yes
+}
+
+// compare is compare for the comparison's own operator and constant.
+func (c comparison) compare(v ast.Value) truth {
+	if _, ok := wholeNumber(v); c.whole && !ok {
+		return maybe
+	}
+	return compare(v, c.op, c.value.Value)
 }
 
 // find returns the value at a reference below input, nil when it is absent.

@@ -55,8 +55,7 @@ type residualPart struct {
 	id      uint64 // unique in this process
 	section int
 	path    ast.Ref // below the section
-	op      string
-	value   ast.Value
+	comparison
 }
 
 func (p *residualPart) eval(sec *ast.Term) truth {
@@ -67,15 +66,21 @@ func (p *residualPart) eval(sec *ast.Term) truth {
 	if err != nil {
 		return no
 	}
-	return compare(v, p.op, p.value)
+	return p.compare(v)
 }
 
 // compare follows Rego on values of one type. Values of two types are ordered in
 // Rego, too; a schema excludes them but for an administrator's own facts.
 func compare(a ast.Value, op string, b ast.Value) truth {
+	if op == "in" {
+		return contains(b, a)
+	}
 	c := a.Compare(b)
-	if op == "==" {
+	switch op {
+	case "==":
 		return truthOf(c == 0)
+	case "!=":
+		return truthOf(c != 0)
 	}
 	if ast.ValueName(a) != ast.ValueName(b) {
 		return maybe
@@ -89,6 +94,17 @@ func compare(a ast.Value, op string, b ast.Value) truth {
 		return truthOf(c <= 0)
 	}
 	return truthOf(c < 0)
+}
+
+// contains tells whether a constant collection holds v.
+func contains(collection, v ast.Value) truth {
+	switch list := collection.(type) {
+	case ast.Set:
+		return truthOf(list.Contains(ast.NewTerm(v)))
+	case *ast.Array:
+		return truthOf(list.Until(func(e *ast.Term) bool { return e.Value.Compare(v) == 0 }))
+	}
+	return maybe // an object's values: rare enough to leave to OPA
 }
 
 func truthOf(b bool) truth {
@@ -233,11 +249,11 @@ func (g *Generation) compileResidual(ctx context.Context, condition string, in *
 var partIDs atomic.Uint64
 
 func compilePart(c comparison) *residualPart {
-	p := &residualPart{id: partIDs.Add(1), section: -1, op: c.op}
+	p := &residualPart{id: partIDs.Add(1), section: -1, comparison: c}
 	if c.path == "" {
 		return p
 	}
 	name, _ := c.ref[1].Value.(ast.String)
-	p.section, p.path, p.value = sectionIndex(string(name)), c.ref[2:], c.value.Value
+	p.section, p.path = sectionIndex(string(name)), c.ref[2:]
 	return p
 }

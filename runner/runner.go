@@ -191,11 +191,11 @@ func OpenEngine(ctx context.Context, paths config.Paths, log *slog.Logger) (*eng
 }
 
 // OfflineEngine is OpenEngine for a command that must leave no trace: nothing
-// is read from or written to the state directory. With dirs given, only the
-// embedded defaults and these directories count.
-func OfflineEngine(ctx context.Context, dirs []string) (*engine.Engine, error) {
+// is read from or written to the state directory. Only the embedded defaults,
+// these directories and what is laid over them count.
+func OfflineEngine(ctx context.Context, dirs []string, over ...engine.Layer) (*engine.Engine, error) {
 	return engine.New(ctx, engine.Options{
-		Layers: func() []engine.Layer { return policyLayers(dirs) }, Schema: Schema(),
+		Layers: func() []engine.Layer { return append(policyLayers(dirs), over...) }, Schema: Schema(),
 	})
 }
 

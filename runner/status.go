@@ -240,6 +240,9 @@ func because(why string) string {
 func (r *Runner) explain(ctx context.Context, in *engine.Input, w *control.Why) {
 	d := r.engine.Decide(ctx, in)
 	w.Decision, w.State = d, control.Waiting
+	if doc, err := in.JSON(); err == nil {
+		w.Input = doc
+	}
 	if d.Error != "" {
 		w.Error = d.Error
 	}

@@ -22,7 +22,7 @@ func (f Facts) withoutPeople() Facts {
 	return kept
 }
 
-// withoutPeople is w without the observed values of facts about people. The
+// withoutPeople is w without the input document and the observed values of facts about people. The
 // names of the conditions stay: they are what the status says as well.
 func (w Why) withoutPeople() Why {
 	unmet := make([]Unmet, 0, len(w.Unmet))
@@ -38,6 +38,6 @@ func (w Why) withoutPeople() Why {
 		u.Observed = seen
 		unmet = append(unmet, u)
 	}
-	w.Unmet = unmet
+	w.Unmet, w.Input = unmet, nil
 	return w
 }

@@ -1,6 +1,9 @@
 package control
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // Why explains why an action waits and what must change for it to run.
 type Why struct {
@@ -16,6 +19,8 @@ type Why struct {
 	Code        string     `json:"code,omitempty"`         // why trust refused
 	Error       string     `json:"error,omitempty"`
 	NextCheck   *time.Time `json:"next_check,omitempty"` // absent: only an event can change it
+
+	Input json.RawMessage `json:"input,omitempty"` // the whole document that was decided on; not for everybody
 }
 
 // Unmet is one condition that is required and not met.

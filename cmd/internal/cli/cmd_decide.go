@@ -73,8 +73,9 @@ func verdictExit(v engine.Verdict) error {
 	return exit(exitDenied)
 }
 
-// engine loads the policies in force, or the shipped ones and those of dirs.
-func (a *app) engine(ctx context.Context, dirs []string) (*engine.Engine, error) {
+// engine loads the policies in force, or the shipped ones and those of dirs,
+// with what is laid over them.
+func (a *app) engine(ctx context.Context, dirs []string, over ...engine.Layer) (*engine.Engine, error) {
 	for _, dir := range dirs {
 		if info, err := os.Stat(dir); err != nil {
 			return nil, coded(exitFailed, fmt.Errorf("policies: %w", err), "name a directory that exists")
@@ -85,7 +86,7 @@ func (a *app) engine(ctx context.Context, dirs []string) (*engine.Engine, error)
 	if len(dirs) == 0 {
 		dirs = a.paths().PolicyDirs
 	}
-	eng, err := runner.OfflineEngine(ctx, dirs)
+	eng, err := runner.OfflineEngine(ctx, dirs, over...)
 	if err != nil {
 		return nil, coded(exitPolicy, err, "lull policy check shows every problem; the daemon keeps the last good policies meanwhile")
 	}

@@ -16,11 +16,11 @@ import (
 func (a *app) policyCommand() *cobra.Command {
 	var dirs []string
 	c := &cobra.Command{
-		Use: "policy", Short: "List, check, test and export the policies", Args: verbs,
+		Use: "policy", Short: "List, check, test, compare and export the policies", Args: verbs,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	c.PersistentFlags().StringArrayVar(&dirs, "policies", nil, "use the policies in `DIR` over the shipped ones, instead of the machine's (repeatable)")
-	c.AddCommand(a.policyListCommand(&dirs), a.policyCheckCommand(&dirs), a.policyTestCommand(&dirs), a.policyExportCommand(&dirs),
+	c.AddCommand(a.policyListCommand(&dirs), a.policyCheckCommand(&dirs), a.policyTestCommand(&dirs), a.policyDiffCommand(), a.policyExportCommand(&dirs),
 		&cobra.Command{
 			Use: "schema", Short: "Print the JSON Schema of the input document", Args: exactly(),
 			RunE: func(*cobra.Command, []string) error { return a.writeJSON(runner.Schema()) },

@@ -40,11 +40,20 @@ func (a *app) bare(body any, text func(*screen)) error {
 		text(a.screen(a.out))
 		return nil
 	}
-	data, err := json.Marshal(body)
+	data, err := marshal(body)
 	if err != nil {
 		return err
 	}
 	return a.write(data)
+}
+
+// marshal is compact JSON with <, > and & as they are: no browser reads it.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimRight(b.Bytes(), "\n"), err
 }
 
 // write prints compact JSON in the format asked for.
@@ -68,7 +77,7 @@ func (a *app) write(data []byte) error {
 // document puts apiVersion and kind in front of the members of body, which
 // must be a JSON object.
 func document(kind string, body any) ([]byte, error) {
-	data, err := json.Marshal(body)
+	data, err := marshal(body)
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ New here? Try it, without installing anything:  lull run --demo`,
 	root.SetHelpCommandGroupID("daemon")
 	root.SetCompletionCommandGroupID("daemon")
 	a.add(root, "daemon", a.runCommand(), a.agentCommand(), a.configCommand(), a.doctorCommand(), a.versionCommand())
-	a.add(root, "look", a.statusCommand(), a.listCommand(), a.whyCommand(), a.factsCommand(), a.historyCommand(), a.watchCommand())
+	a.add(root, "look", a.statusCommand(), a.listCommand(), a.whyCommand(), a.whatIfCommand(), a.factsCommand(), a.historyCommand(), a.watchCommand())
 	a.add(root, "do", a.registerCommand(), a.unregisterCommand(), a.scanCommand(), a.holdCommand(), a.unholdCommand(),
 		a.approveCommand(), a.retryCommand(), a.uninstallCommand())
 	a.add(root, "policy", a.policyCommand(), a.decideCommand())
