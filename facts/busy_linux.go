@@ -29,6 +29,16 @@ func (w *busyWatch) look(now time.Duration, reasons map[string]time.Duration) ti
 	return newest
 }
 
+// describe lists the reasons by whom and for how long, so that one that was
+// never released can be seen.
+func (w *busyWatch) describe(now time.Duration) string {
+	keys := reasonKeys(w.since)
+	for i, key := range keys {
+		keys[i] += " for " + (now - w.since[key]).Truncate(time.Second).String()
+	}
+	return strings.Join(keys, "; ")
+}
+
 // collectBusy finds the reasons not to disturb.
 func (p *presenceCollector) collectBusy(b *batch, l *logindState, err error, told []agentReport) {
 	if !b.wantsAny(busy, busySeconds) {
@@ -41,7 +51,7 @@ func (p *presenceCollector) collectBusy(b *batch, l *logindState, err error, tol
 	reasons := p.busyReasons(l, told)
 	newest := p.busy.look(b.now.boot, reasons)
 	b.list(busy, reasonNames(reasons), fromBusy)
-	b.remark(busy, strings.Join(reasonKeys(reasons), "; "))
+	b.remark(busy, p.busy.describe(b.now.boot))
 	if len(reasons) == 0 {
 		b.notApplicable(busySeconds, "nothing is busy")
 		return

@@ -5,6 +5,10 @@
 // user, and can only make its user look more present: lull takes the least over
 // all sources.
 //
+// Reasons not to disturb are a full-screen window in front (X11), inhibitors of
+// the screen saver (GNOME, MATE, Cinnamon, KDE) and games (GameMode), each with
+// the time for which the agent has seen it hold.
+//
 // It first names its session. Then lull writes "ask N" and the agent answers
 // with one line of JSON, a [facts.AgentMessage]; unasked it says only, and at
 // once, that its user came back or that a source came or went. Nothing ticks:
@@ -51,7 +55,7 @@ func Run(ctx context.Context, o Options) error {
 	a := &agent{o: o, news: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(ctx)
 	var kept sync.WaitGroup
-	for _, open := range []opener{openX11, openWayland, openMutter} {
+	for _, open := range []opener{openX11, openWayland, openMutter, openDesktop} {
 		k := &keeper{open: open, err: errOpening}
 		a.sources = append(a.sources, k)
 		kept.Go(func() { k.run(ctx, &a.o, a.announce) })
@@ -86,6 +90,8 @@ type agent struct {
 	o       Options
 	sources []*keeper
 	news    chan struct{} // holds one while there is something to announce
+
+	since map[string]time.Time // when each reason not to disturb was first seen to hold
 }
 
 // announce has lull ask again.
@@ -193,21 +199,38 @@ func (a *agent) answer(ctx context.Context) facts.AgentMessage {
 	ctx, cancel := context.WithTimeout(ctx, a.o.Deadline)
 	defer cancel()
 	least, proof := time.Duration(-1), false
+	var reasons []string
 	for _, r := range a.askAll(ctx) {
-		switch {
-		case errors.Is(r.err, errAbsent):
-		case r.err != nil:
-			why := strings.ToValidUTF8(r.err.Error(), "?")
-			return facts.AgentMessage{Error: why[:min(len(why), 150)]}
-		default:
+		if errors.Is(r.err, errAbsent) {
+			r.err = nil
+		} else if r.err == nil {
 			if least < 0 || r.idle < least {
 				least = r.idle
 			}
 			proof = proof || a.o.Wayland == "" || !r.partial
 		}
+		if err := errors.Join(r.err, r.busyErr); err != nil {
+			why := strings.ToValidUTF8(err.Error(), "?")
+			return facts.AgentMessage{Error: why[:min(len(why), 150)]}
+		}
+		reasons = append(reasons, r.busy...)
 	}
 	if !proof {
 		return facts.AgentMessage{Error: "nothing in this session tells when its user last touched it"}
 	}
-	return facts.AgentMessage{IdleSeconds: max(0, least).Seconds()}
+	return facts.AgentMessage{IdleSeconds: max(0, least).Seconds(), Busy: a.ages(reasons)}
+}
+
+// ages tells for how long each reason has been seen to hold.
+func (a *agent) ages(reasons []string) map[string]float64 {
+	since, ages := map[string]time.Time{}, map[string]float64{}
+	for _, reason := range reasons {
+		at, ok := a.since[reason]
+		if !ok {
+			at = time.Now()
+		}
+		since[reason], ages[reason] = at, time.Since(at).Seconds()
+	}
+	a.since = since
+	return ages
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jezek/xgb"
+	"github.com/jezek/xgb/xproto"
 	"github.com/lullhq/lull/facts"
 	"github.com/lullhq/lull/facts/agent"
 )
@@ -63,6 +65,56 @@ func TestTheAgentReportsWhatARealXServerSees(t *testing.T) {
 	l.drain()
 	press(t, display)
 	l.announced()
+}
+
+func TestAFullScreenWindowIsAReasonNotToDisturb(t *testing.T) {
+	const display = ":79"
+	xServer(t, display)
+	l := startAgent(t, agent.Options{Display: display, Bus: "-", Wayland: "-"})
+	l.until("connected", func(m facts.AgentMessage) bool { return m.Error == "" && len(m.Busy) == 0 })
+
+	conn, err := xgb.NewConnDisplay(display)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	screen := xproto.Setup(conn).DefaultScreen(conn)
+	window, err := xproto.NewWindowId(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := xproto.CreateWindowChecked(conn, screen.RootDepth, window, screen.Root, 0, 0, 640, 480, 0, xproto.WindowClassInputOutput, screen.RootVisual, 0, nil).Check(); err != nil {
+		t.Fatal(err)
+	}
+	setProperty(t, conn, window, "_NET_WM_STATE", "ATOM", uint32(atom(t, conn, "_NET_WM_STATE_FULLSCREEN")))
+	if m := l.ask(); len(m.Busy) != 0 {
+		t.Errorf("a window in the background: got %+v, want no reason", m)
+	}
+	setProperty(t, conn, screen.Root, "_NET_ACTIVE_WINDOW", "WINDOW", uint32(window))
+	l.until("in the foreground", func(m facts.AgentMessage) bool { _, ok := m.Busy["fullscreen"]; return ok })
+	l.until("for a while", func(m facts.AgentMessage) bool { return m.Busy["fullscreen"] > 0.2 })
+	if err := xproto.DestroyWindowChecked(conn, window).Check(); err != nil {
+		t.Fatal(err)
+	}
+	l.until("closed", func(m facts.AgentMessage) bool { return m.Error == "" && len(m.Busy) == 0 })
+}
+
+func atom(t *testing.T, conn *xgb.Conn, name string) xproto.Atom {
+	t.Helper()
+	reply, err := xproto.InternAtom(conn, false, uint16(len(name)), name).Reply()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reply.Atom
+}
+
+func setProperty(t *testing.T, conn *xgb.Conn, w xproto.Window, name, kind string, value uint32) {
+	t.Helper()
+	data := make([]byte, 4)
+	xgb.Put32(data, value)
+	if err := xproto.ChangePropertyChecked(conn, xproto.PropModeReplace, w, atom(t, conn, name), atom(t, conn, kind), 32, 1, data).Check(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // A person who uses native Wayland windows leaves the X server beside them idle.

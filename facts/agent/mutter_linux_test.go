@@ -114,3 +114,61 @@ func TestMuttersWatchesTellOfTheReturnAndItsLossIsNoticed(t *testing.T) {
 	m.watched(t, "idle")
 	l.until("with a new Mutter", func(m facts.AgentMessage) bool { return m.Error == "" })
 }
+
+// answers is a service whose one answer the test sets.
+type answers struct{ v any }
+
+func (a *answers) IsInhibited(flags uint32) (bool, *dbus.Error) {
+	return flags == 8 && a.v == true, nil
+}
+
+func (a *answers) HasInhibition(policies uint32) (bool, *dbus.Error) {
+	return policies == 4 && a.v == true, nil
+}
+
+func (a *answers) Get(iface, property string) (dbus.Variant, *dbus.Error) {
+	if iface != "com.feralinteractive.GameMode" || property != "ClientCount" {
+		return dbus.Variant{}, dbus.MakeFailedError(os.ErrInvalid)
+	}
+	return dbus.MakeVariant(a.v), nil
+}
+
+func TestInhibitorsAndGamesOfTheSessionAreReasonsNotToDisturb(t *testing.T) {
+	for name, c := range map[string]struct {
+		path          dbus.ObjectPath
+		iface, reason string
+		holding, not  any
+	}{
+		"org.gnome.SessionManager":                  {"/org/gnome/SessionManager", "org.gnome.SessionManager", "display_inhibited", true, false},
+		"org.kde.Solid.PowerManagement.PolicyAgent": {"/org/kde/Solid/PowerManagement/PolicyAgent", "org.kde.Solid.PowerManagement.PolicyAgent", "display_inhibited", true, false},
+		"com.feralinteractive.GameMode":             {"/com/feralinteractive/GameMode", "org.freedesktop.DBus.Properties", "game", int32(1), int32(0)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			addr := sessionBus(t)
+			l := startAgent(t, agent.Options{Display: "-", Wayland: "-", Bus: addr})
+			startMutter(t, addr)
+			calm := func(m facts.AgentMessage) bool { return m.Error == "" && len(m.Busy) == 0 }
+			l.until("without the service", calm)
+			service(t, addr, name, c.path, c.iface, &answers{c.holding})
+			l.until("held", func(m facts.AgentMessage) bool { _, ok := m.Busy[c.reason]; return ok && len(m.Busy) == 1 })
+			service(t, addr, name, c.path, c.iface, &answers{c.not})
+			l.until("released", calm)
+		})
+	}
+}
+
+// service takes over a name on the bus.
+func service(t *testing.T, addr, name string, path dbus.ObjectPath, iface string, v any) {
+	t.Helper()
+	conn, err := dbus.Connect(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.Export(v, path, iface); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := conn.RequestName(name, dbus.NameFlagAllowReplacement|dbus.NameFlagReplaceExisting); err != nil || r != dbus.RequestNameReplyPrimaryOwner {
+		t.Fatalf("the name %s: %v %v", name, r, err)
+	}
+}

@@ -20,6 +20,11 @@ type source interface {
 	close()
 }
 
+// busier is a source that also knows reasons not to disturb its user.
+type busier interface {
+	busy(ctx context.Context) (reasons []string, err error)
+}
+
 // opener opens a source, which calls announce when the user comes back after
 // having been away. It gives up when ctx ends.
 type opener func(ctx context.Context, o *Options, announce func()) (source, error)
@@ -81,6 +86,8 @@ type reading struct {
 	idle    time.Duration
 	partial bool
 	err     error
+	busy    []string
+	busyErr error
 }
 
 func (k *keeper) ask(ctx context.Context) reading {
@@ -94,7 +101,13 @@ func (k *keeper) ask(ctx context.Context) reading {
 	if err != nil && !errors.Is(err, errAbsent) {
 		err = fmt.Errorf("%s: %w", src.name(), err)
 	}
-	return reading{idle: idle, partial: src.partial(), err: err}
+	r := reading{idle: idle, partial: src.partial(), err: err}
+	if b, ok := src.(busier); ok && (err == nil || errors.Is(err, errAbsent)) {
+		if r.busy, r.busyErr = b.busy(ctx); r.busyErr != nil {
+			r.busyErr = fmt.Errorf("%s: %w", src.name(), r.busyErr)
+		}
+	}
+	return r
 }
 
 // askAll asks every source at the same time.

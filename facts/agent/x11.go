@@ -87,10 +87,18 @@ func (x *x11) idle(ctx context.Context) (time.Duration, error) {
 		defer func() { <-x.asked }()
 		info, err := screensaver.QueryInfo(x.conn, x.root).Reply()
 		if err != nil || info == nil {
-			return 0, errors.Join(err, errors.New("the server does not answer"))
+			return 0, orGone(err)
 		}
 		return time.Duration(info.MsSinceUserInput) * time.Millisecond, nil
 	}, func(time.Duration) {})
+}
+
+// orGone is the error of a request; xgb gives none when the server is gone.
+func orGone(err error) error {
+	if err == nil {
+		err = errors.New("the server is gone")
+	}
+	return err
 }
 
 func (x *x11) close() { x.conn.Close() }
