@@ -52,12 +52,14 @@ func (s *schema) validate(doc any) error {
 	if s.raw == nil {
 		return nil
 	}
-	s.once.Do(s.compile)
+	s.ready()
 	if s.err != nil {
 		return s.err
 	}
 	return s.validator.Validate(doc)
 }
+
+func (s *schema) ready() { s.once.Do(s.compile) }
 
 func (s *schema) compile() {
 	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(s.text))

@@ -195,7 +195,7 @@ func OpenEngine(ctx context.Context, paths config.Paths, log *slog.Logger) (*eng
 // these directories and what is laid over them count.
 func OfflineEngine(ctx context.Context, dirs []string, over ...engine.Layer) (*engine.Engine, error) {
 	return engine.New(ctx, engine.Options{
-		Layers: func() []engine.Layer { return append(policyLayers(dirs), over...) }, Schema: Schema(),
+		Layers: func() []engine.Layer { return append(policyLayers(dirs), over...) }, Schema: Schema(), ReadsInput: true,
 	})
 }
 

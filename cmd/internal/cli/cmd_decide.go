@@ -53,8 +53,7 @@ func (a *app) decide(ctx context.Context, o decideOptions) error {
 		return coded(exitFailed, fmt.Errorf("%s: %w", o.input, err), "lull policy schema prints what an input document looks like")
 	}
 	d := eng.Decide(ctx, in)
-	ex := eng.Explain(ctx, in, d)
-	if err := a.bare(d, func(s *screen) { printDecision(s, d, ex.Unmet) }); err != nil {
+	if err := a.bare(d, func(s *screen) { printDecision(s, d, eng.Explain(ctx, in, d).Unmet) }); err != nil {
 		return err
 	}
 	if !o.exitCode {

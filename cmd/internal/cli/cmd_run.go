@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"runtime/debug"
 
 	"github.com/lullhq/lull/runner"
 	"github.com/lullhq/lull/runner/config"
@@ -31,6 +32,7 @@ updater; nothing outside that directory is touched and nothing is left behind.`,
 }
 
 func (a *app) daemon(ctx context.Context) error {
+	debug.SetGCPercent(daemonGC)
 	log, err := a.logger()
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -32,9 +33,18 @@ func Main() int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	debug.SetGCPercent(commandGC)
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv}
 	return a.run(ctx, os.Args[1:])
 }
+
+// How much the heap may grow between collections, in percent: a command lives for
+// milliseconds and would spend a quarter of them collecting; the daemon lives for
+// weeks and should stay small.
+const (
+	commandGC = 800
+	daemonGC  = 50
+)
 
 // run executes one command line.
 func (a *app) run(ctx context.Context, args []string) int {
