@@ -17,9 +17,9 @@ var (
 	idleSeconds = declare(seconds("presence.idle_seconds",
 		"Time since anybody last used this machine: the least over all sources (input devices, terminals, sessions, agents, resume, boot). Unknown when a source that should answer does not, and in a container.", desktopOSes))
 	systemIdleSeconds = declare(seconds("presence.system_idle_seconds",
-		"presence.idle_seconds without what per-user agents report, so that one user's agent can be overruled after a time that policy sets.", desktopOSes))
+		"presence.idle_seconds without what the agents of users report who are not at the machine (whose session is not the active one of a seat), so that one user's agent can be overruled after a time that policy sets.", desktopOSes))
 	agentHeldSeconds = declare(seconds("presence.agent_held_seconds",
-		"For how long agents alone have kept the machine in use although no input device, terminal or session confirms it; 0 when they do not.", linuxOnly))
+		"For how long agents of users who are not at the machine have alone kept it in use, or made presence unknown, without a break of half an hour; 0 when they do not.", linuxOnly))
 	locked = declare(cost(costBus, boolean("presence.locked",
 		"Every local graphical session is locked. Not applicable without one.", desktopOSes)))
 	busy = declare(cost(costBus, Desc{ID: "presence.busy", Type: List, Enum: BusyReasons(), MaxAge: lasting, Platforms: desktopOSes,

@@ -12,7 +12,7 @@ type report struct {
 	idle   time.Duration // when answered: never longer than the true time since the last input there
 	why    string        // when silent
 	proof  bool          // answered, and it would see a person who sits here
-	agent  bool          // comes from a user's own agent
+	agent  bool          // comes from the agent of a user who is not at the machine
 }
 
 type answer uint8
@@ -47,7 +47,7 @@ func leastIdle(reports []report) (idle time.Duration, source, why string) {
 	return max(0, idle), strings.Join(names, "+"), ""
 }
 
-// withoutAgents leaves out what users' agents say.
+// withoutAgents leaves out what agents of users say who are not at the machine.
 func withoutAgents(reports []report) []report {
 	var out []report
 	for _, r := range reports {

@@ -23,7 +23,7 @@ type presenceCollector struct {
 	terminals terminalWatch
 	sessions  sessionWatch
 	busy      busyWatch
-	heldSince time.Duration // since when agents alone keep the machine in use; 0 = they do not
+	held      holdWatch
 	previous  time.Duration // boot time of the last use at the last look
 	wakers    map[*func(...fact)]bool
 }
@@ -69,7 +69,9 @@ func (p *presenceCollector) reports(b *batch, pts []string, l *logindState, err 
 	input := p.input.report(b.now.boot)
 	all := []report{p.terminalReport(b.now, pts), p.bootReport(b.now), p.sessionReport(b.now.boot, l, err, told)}
 	for _, t := range told {
-		all = append(all, t.report(b.now.boot))
+		r := t.report(b.now.boot)
+		r.agent = r.agent && !t.seated(l)
+		all = append(all, r)
 	}
 	if input.answer == silent && p.sessions.covered(l, told) {
 		input = report{source: "input"} // every local session has an agent that sees its devices
@@ -82,7 +84,12 @@ func (p *presenceCollector) collectIdle(b *batch, reports []report) {
 	system, systemSource, systemWhy := leastIdle(withoutAgents(reports))
 	storeIdle(b, idleSeconds, idle, source, why)
 	storeIdle(b, systemIdleSeconds, system, systemSource, systemWhy)
-	p.storeHeld(b, idle, system, why == "" && systemWhy == "")
+	held := p.held.look(b.now.boot, systemWhy == "" && (why != "" || idle < heldBreak && system-idle > heldSlack), why != "")
+	if systemWhy != "" {
+		b.unknown(agentHeldSeconds, systemWhy)
+	} else {
+		b.seconds(agentHeldSeconds, held, fromAgent)
+	}
 	if why == "" {
 		p.noticeReturn(b.now.boot - idle)
 	}
@@ -105,25 +112,6 @@ func originOf(source string) *origin {
 	}
 	o, _ := origins.LoadOrStore(source, &origin{source, good})
 	return o.(*origin)
-}
-
-// heldSlack is how much earlier a system source may have seen the same input.
-const heldSlack = 30 * time.Second
-
-// storeHeld notes for how long agents alone have kept the machine in use.
-func (p *presenceCollector) storeHeld(b *batch, idle, system time.Duration, known bool) {
-	switch {
-	case !known:
-		b.unknown(agentHeldSeconds, "presence is unknown")
-		return
-	case system-idle <= heldSlack:
-		p.heldSince = 0
-		b.int(agentHeldSeconds, 0, fromAgent)
-		return
-	case p.heldSince == 0:
-		p.heldSince = b.now.boot - system
-	}
-	b.seconds(agentHeldSeconds, b.now.boot-p.heldSince, fromAgent)
 }
 
 // noticeReturn wakes watchers when a look found a use that no event told of.

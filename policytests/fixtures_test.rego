@@ -17,6 +17,7 @@ thresholds := {
 	},
 	"idle_when_locked_seconds": 120,
 	"busy_forgotten_seconds": 43200,
+	"agent_hold_seconds": 259200,
 	"battery_percent": {"scan": 20, "download": 50, "complete": 20},
 	"battery_approved_percent": 50,
 	"io_queue_rotating_depth": 0.5,

@@ -41,6 +41,39 @@ test_user_away_unmet_for_a_restart_although_locked if {
 
 test_user_away_met_by_approval if "user_away" in met_without(["/facts/presence"], approved)
 
+held(seconds, system_idle) := {"facts": {"presence": {
+	"idle_seconds": 1, "agent_held_seconds": seconds,
+	"system_idle_seconds": system_idle,
+}}}
+
+test_user_away_met_when_an_agent_holds_too_long if {
+	"user_away" in met(held(259200, 300))
+	"user_away" in met_without(["/facts/presence/idle_seconds"], {"facts": {"presence": {
+		"agent_held_seconds": 259200,
+		"system_idle_seconds": 300,
+	}}})
+}
+
+test_user_away_unmet_while_an_agent_holds if not "user_away" in met(held(259199, 90000))
+
+test_user_away_unmet_when_somebody_is_at_the_machine if not "user_away" in met(held(259200, 299))
+
+test_user_away_unmet_for_a_restart_although_held if {
+	not "user_away" in met(object.union(held(259200, 90000), action("restart")))
+}
+
+test_user_away_unknown_hold if {
+	not "user_away" in met({"facts": {"presence": {"idle_seconds": 1, "system_idle_seconds": 90000}}})
+	not "user_away" in met({"facts": {"presence": {"idle_seconds": 1, "agent_held_seconds": 259200}}})
+}
+
+test_not_busy_unknown_age if {
+	not "not_busy" in met_without(["/facts/presence/busy_seconds"], {"facts": {"presence": {
+		"busy": ["display_inhibited"],
+		"idle_seconds": 43200,
+	}}})
+}
+
 test_not_busy_met if "not_busy" in met({})
 
 test_not_busy_met_by_approval if "not_busy" in met_without(["/facts/presence"], approved)

@@ -24,6 +24,12 @@ met contains "user_away" if {
 	input.facts.presence.idle_seconds >= idle_relaxed
 }
 
+met contains "user_away" if {
+	input.action.kind in {"scan", "download", "install", "uninstall", "prereboot", "complete"}
+	input.facts.presence.agent_held_seconds >= data.thresholds.agent_hold_seconds
+	input.facts.presence.system_idle_seconds >= idle_needed
+}
+
 met contains "user_away" if input.control.approved == true
 
 met contains "user_away" if overdue

@@ -1,0 +1,47 @@
+package facts
+
+import (
+	"slices"
+	"time"
+)
+
+// holdWatch times for how long agents alone have kept the machine in use
+// without a break. A person who uses it takes breaks; an agent that was never
+// told to stop, or will not, does not.
+type holdWatch struct {
+	holding bool
+	silent  bool
+	since   time.Duration // boot time from which on they held it
+	looked  time.Duration
+}
+
+const (
+	// heldSlack is how much earlier a system source may have seen the same input.
+	heldSlack = 30 * time.Second
+	// heldBreak is how long an absence ends a hold. It is the longest that the
+	// default policies wait for.
+	heldBreak = 30 * time.Minute
+)
+
+// look takes in whether agents alone hold the machine now, and whether they do
+// so by not answering, and returns for how long they have. Between two looks
+// that are too far apart the user may have taken a break, so the hold begins
+// anew; an agent that answers again is looked at when it joins.
+func (h *holdWatch) look(now time.Duration, holding, silent bool) time.Duration {
+	if !h.holding || !h.silent && now-h.looked > heldBreak {
+		h.since = now
+	}
+	h.holding, h.silent, h.looked = holding, silent, now
+	if !holding {
+		return 0
+	}
+	return now - h.since
+}
+
+// seated reports whether the agent's user is the one at the machine: has the
+// active session of a seat. Without logind everybody may be.
+func (a agentReport) seated(l *logindState) bool {
+	return l == nil || slices.ContainsFunc(l.Sessions, func(x session) bool {
+		return x.UID == a.uid && x.person() && x.State == "active" && !x.Remote && x.Seat != ""
+	})
+}

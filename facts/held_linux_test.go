@@ -1,0 +1,51 @@
+package facts
+
+import (
+	"testing"
+	"time"
+)
+
+func TestAHoldEndsWithABreakOrWhenNobodyLooked(t *testing.T) {
+	var h holdWatch
+	for _, step := range []struct {
+		name    string
+		at      time.Duration
+		holding bool
+		silent  bool
+		want    time.Duration
+	}{
+		{"nobody holds", time.Minute, false, false, 0},
+		{"a hold begins", 2 * time.Minute, true, false, 0},
+		{"it lasts", 30 * time.Minute, true, false, 28 * time.Minute},
+		{"it lasts longer", 60 * time.Minute, true, false, 58 * time.Minute},
+		{"a break ends it", 61 * time.Minute, false, false, 0},
+		{"it begins anew", 62 * time.Minute, true, false, 0},
+		{"nobody looked for long", 93 * time.Minute, true, false, 0},
+		{"the agent falls silent", 95 * time.Minute, true, true, 2 * time.Minute},
+		{"silence is no break", 5 * time.Hour, true, true, 5*time.Hour - 93*time.Minute},
+	} {
+		if got := h.look(step.at, step.holding, step.silent); got != step.want {
+			t.Errorf("%s: got %v, want %v", step.name, got, step.want)
+		}
+	}
+}
+
+func TestOnlyAgentsOfUsersWhoAreNotAtTheMachineCanBeOverruled(t *testing.T) {
+	at := func(state, seat string, remote bool) *logindState {
+		return &logindState{Sessions: []session{{ID: "1", UID: 7, Class: "user", Kind: "wayland", State: state, Seat: seat, Remote: remote}}}
+	}
+	for name, c := range map[string]struct {
+		l    *logindState
+		want bool
+	}{
+		"in front of it":         {at("active", "seat0", false), true},
+		"switched away":          {at("online", "seat0", false), false},
+		"on a remote desktop":    {at("active", "", true), false},
+		"gone":                   {&logindState{}, false},
+		"logind does not answer": {nil, true},
+	} {
+		if got := (agentReport{agentKey: agentKey{uid: 7}}).seated(c.l); got != c.want {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+	}
+}
