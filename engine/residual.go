@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -171,7 +170,7 @@ func solved(sum ast.Call, other *ast.Term) (x, moved *ast.Term, ok bool) {
 	if op == "plus" {
 		c = -c
 	}
-	return x, ast.NewTerm(ast.Number(strconv.FormatInt(o+c, 10))), true
+	return x, wholeTerm(o + c), true
 }
 
 // wholeNumber reads an integer of at most 2^60.
