@@ -19,11 +19,13 @@ import (
 // is dropped at the next start. Two files are kept, each with half of the
 // retention. A Recorder is for one goroutine.
 type Recorder struct {
-	path string
-	keep time.Duration
-	size int64
-	file *os.File
-	last map[string]any
+	path  string
+	keep  time.Duration
+	size  int64
+	file  *os.File
+	last  map[string]any
+	used  int64     // size of file
+	first time.Time // of its first record; zero: it has none
 }
 
 // Limits of a record: what DESIGN.md promises.
@@ -69,6 +71,7 @@ func (r *Recorder) open() error {
 		return err
 	}
 	r.file, r.last = f, nil // the first record after a start is a full one
+	r.used, r.first = int64(bytes.LastIndexByte(data, '\n')+1), firstRecord(r.path)
 	return nil
 }
 
@@ -98,19 +101,18 @@ func (r *Recorder) Add(s Snapshot) error {
 		return err
 	}
 	r.last = now
-	_, err = r.file.Write(append(line, '\n'))
+	if r.first.IsZero() {
+		r.first = s.At()
+	}
+	n, err := r.file.Write(append(line, '\n'))
+	r.used += int64(n)
 	return err
 }
 
 // rotate starts a new file when the current one has used half of the space or
 // of the time.
 func (r *Recorder) rotate(now time.Time) error {
-	info, err := r.file.Stat()
-	if err != nil {
-		return err
-	}
-	first, ok := firstRecord(r.path)
-	if info.Size() < r.size/2 && (!ok || now.Sub(first) < r.keep/2) {
+	if r.used < r.size/2 && (r.first.IsZero() || now.Sub(r.first) < r.keep/2) {
 		return nil
 	}
 	if err := errors.Join(r.file.Close(), os.Rename(r.path, r.path+".1")); err != nil {
@@ -119,11 +121,11 @@ func (r *Recorder) rotate(now time.Time) error {
 	return r.open()
 }
 
-func firstRecord(path string) (time.Time, bool) {
+func firstRecord(path string) time.Time {
 	for rec := range readRecords(path) {
-		return rec.Time, true
+		return rec.Time
 	}
-	return time.Time{}, false
+	return time.Time{}
 }
 
 // Close closes the file.

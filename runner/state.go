@@ -72,6 +72,7 @@ type attempts struct {
 	retryAt   time.Time
 	gaveUp    bool
 	attention string
+	blocked   map[string]time.Time // condition → since when every decision found it unmet
 }
 
 type update struct {
@@ -111,6 +112,7 @@ var folds = map[string]func(*state, journal.Record) error{
 	kindScanned:          with((*state).onScanned),
 	kindVerified:         with((*state).onVerified),
 	kindRefused:          with((*state).onRefused),
+	kindDecided:          with((*state).onDecided),
 	kindStarted:          with((*state).onStarted),
 	kindFrozen:           with((*state).onFrozen),
 	kindThawed:           with((*state).onThawed),
@@ -228,6 +230,23 @@ func (s *state) onRefused(_ time.Time, b refusedBody) {
 	}
 }
 
+// onDecided keeps since when each condition has been in the way.
+func (s *state) onDecided(at time.Time, b decidedBody) {
+	_, _, a, ok := s.get(b.subject)
+	if !ok {
+		return
+	}
+	blocked := map[string]time.Time{}
+	for _, name := range slices.Concat(b.Decision.DeniedBy, b.Decision.WaitsFor) {
+		since, known := a.blocked[name]
+		if !known {
+			since = at
+		}
+		blocked[name] = since
+	}
+	a.blocked = blocked
+}
+
 func (s *state) onStarted(at time.Time, b startedBody) {
 	s.open[b.ID] = b
 	u, up, a, ok := s.get(b.subject)
@@ -235,6 +254,7 @@ func (s *state) onStarted(at time.Time, b startedBody) {
 		return
 	}
 	a.tries++
+	a.blocked = nil
 	if b.Action == actionScan {
 		u.scanTried = at
 	}

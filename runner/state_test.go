@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lullhq/lull/engine"
 	"github.com/lullhq/lull/runner/journal"
 	"github.com/lullhq/lull/trust"
 )
@@ -222,5 +223,29 @@ func TestBackoffDoublesStaysInBoundsAndEnds(t *testing.T) {
 	}
 	if _, more := backoff(m, 4, day0); more {
 		t.Error("a fifth attempt was allowed")
+	}
+}
+
+func TestAConditionIsInTheWaySinceItWasFirstFoundUnmet(t *testing.T) {
+	st, m := newStory(t), manifest()
+	st.registered()
+	st.scanned(m)
+	at := func() map[string]time.Time { return st.s.updaters[anUpdater].updates[anUpdate].attempts.blocked }
+	decided := func(names ...string) {
+		st.add(kindDecided, decidedBody{subject: sub(actionDownload), Decision: engine.Decision{WaitsFor: names}})
+	}
+	decided("on_ac", "user_away")
+	first := at()["on_ac"]
+	decided("on_ac")
+	if got := at()["on_ac"]; !got.Equal(first) || first.IsZero() {
+		t.Errorf("on_ac: got since %v, want %v", got, first)
+	}
+	decided("on_ac", "user_away")
+	if got := at()["user_away"]; !got.After(first) {
+		t.Errorf("user_away was met in between: got since %v, want later than %v", got, first)
+	}
+	st.add(kindStarted, startedBody{subject: sub(actionDownload), ID: "d"})
+	if got := at(); len(got) != 0 {
+		t.Errorf("started, and still blocked by %v", got)
 	}
 }

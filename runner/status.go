@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"time"
@@ -157,8 +158,11 @@ func (r *Runner) waitingItem(w *waiting) *control.Item {
 // Why explains what an updater, or one of its updates, waits for: with the
 // newest facts, and what must change.
 func (b *backend) Why(ctx context.Context, id, update string) (w control.Why, err error) {
-	var in *engine.Input
-	e := b.on(func() { w, in, err = b.r.why(ctx, id, update) })
+	var (
+		in      *engine.Input
+		blocked map[string]time.Time
+	)
+	e := b.on(func() { w, in, blocked, err = b.r.why(ctx, id, update) })
 	if e != nil {
 		return w, e
 	}
@@ -167,24 +171,27 @@ func (b *backend) Why(ctx context.Context, id, update string) (w control.Why, er
 	}
 	if in != nil {
 		b.r.explain(ctx, in, &w)
+		for i := range w.Unmet {
+			w.Unmet[i].Since = optional(blocked[w.Unmet[i].Condition])
+		}
 	}
 	return w, nil
 }
 
 // why finds out what comes next and assembles its document; the explaining is
-// done off the loop.
-func (r *Runner) why(ctx context.Context, id, update string) (control.Why, *engine.Input, error) {
+// done off the loop. It also tells since when each condition has been in the way.
+func (r *Runner) why(ctx context.Context, id, update string) (control.Why, *engine.Input, map[string]time.Time, error) {
 	w := control.Why{Updater: id, Update: update, Unmet: []control.Unmet{}}
 	u := r.state.updaters[id]
 	if u == nil {
-		return w, nil, errUnknownUpdater(id)
+		return w, nil, nil, errUnknownUpdater(id)
 	}
 	if update != "" && u.updates[update] == nil {
-		return w, nil, &unknownError{id: id, update: update}
+		return w, nil, nil, &unknownError{id: id, update: update}
 	}
 	c, done := r.subjectOf(u, update, &w)
 	if done {
-		return w, nil, nil
+		return w, nil, nil, nil
 	}
 	w.Update, w.Action = c.Update, c.Action
 	told := trust.Unchecked()
@@ -193,7 +200,7 @@ func (r *Runner) why(ctx context.Context, id, update string) (control.Why, *engi
 		w.Code, w.Error = known.refusal.Code, known.refusal.Error
 	}
 	in, _, err := r.document(ctx, c, told)
-	return w, in, err
+	return w, in, maps.Clone(c.at.blocked), err
 }
 
 // subjectOf picks what to explain. It reports true, with w filled in, when

@@ -35,4 +35,6 @@ type Unmet struct {
 	Needed    []string `json:"needed,omitempty"`   // alternatives, each "a >= 1 and b == true"
 	File      string   `json:"file,omitempty"`     // where the rule stands
 	Line      int      `json:"line,omitempty"`
+
+	Since *time.Time `json:"since,omitempty"` // it was found unmet then, and at every decision since
 }

@@ -27,17 +27,27 @@ type factEntry struct {
 }
 
 func (a *app) factsCommand() *cobra.Command {
-	target := ""
+	target, since, describe := "", "", false
 	c := &cobra.Command{
-		Use: "facts [NAME…]", Short: "What is true of this machine now",
+		Use: "facts [NAME…]", Short: "What is true of this machine now, or was",
 		Long: `Prints every fact lull can read on this machine, or those whose name starts
 with NAME. A fact that cannot be known says why; it never counts as zero, no or
 yes. Policies read facts as input.facts.NAME.`,
-		Example: "  lull facts\n  lull facts presence power.on_ac\n  lull facts --target /srv storage",
+		Example: "  lull facts\n  lull facts presence power.on_ac\n  lull facts --target /srv storage\n  lull facts --since 12h power",
 		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case describe && since != "":
+				return usage("--describe and --since do not go together")
+			case describe:
+				return a.describeFacts(args)
+			case since != "":
+				return a.pastFacts(since, args)
+			}
 			return a.facts(c.Context(), target, args)
 		},
 	}
+	c.Flags().BoolVar(&describe, "describe", false, "tell what each fact means, with its type and unit, instead of its value")
+	c.Flags().StringVar(&since, "since", "", "tell how the facts changed in the last `7d`, 12h or 90m, as the daemon recorded them")
 	c.Flags().StringVar(&target, "target", "/", "the `DIR` whose disk the storage facts are about")
 	return c
 }
@@ -50,7 +60,7 @@ func (a *app) facts(ctx context.Context, target string, names []string) error {
 	defer g.Close()
 	list := factEntries(g.Snapshot(ctx, nil, facts.Target{Path: target}), names)
 	if len(list) == 0 {
-		return coded(exitUsage, fmt.Errorf("no fact is named %s", strings.Join(names, ", ")), "lull facts lists them all")
+		return unknownFact(names)
 	}
 	return a.show("FactList", map[string]any{"facts": list}, func(s *screen) { printFacts(s, list) })
 }

@@ -29,6 +29,14 @@ func splitSubject(arg string) (id, update string) {
 	return id, update
 }
 
+// sinceWhen tells for how long a condition has been in the way.
+func sinceWhen(since *time.Time, now time.Time) string {
+	if since == nil {
+		return ""
+	}
+	return "  for " + span(max(0, now.Sub(*since)).Round(time.Second))
+}
+
 func printWhy(s *screen, w control.Why, now time.Time) {
 	s.line("%s", w.Text)
 	if w.Error != "" {
@@ -36,7 +44,7 @@ func printWhy(s *screen, w control.Why, now time.Time) {
 	}
 	for _, u := range w.Unmet {
 		s.line("")
-		s.line("  %s  %s", s.bold(u.Condition), u.Title)
+		s.line("  %s  %s%s", s.bold(u.Condition), u.Title, s.faint(sinceWhen(u.Since, now)))
 		for i, n := range u.Needed {
 			s.line("    %s  %s", []string{"needs", "or   "}[min(i, 1)], n)
 		}

@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lullhq/lull/facts"
+)
+
+// factDesc is one fact as lull facts --describe prints it.
+type factDesc struct {
+	facts.Desc
+	MaxAge float64 `json:"max_age_seconds,omitempty"` // absent: never stale
+}
+
+// describeFacts prints what there is to know, whether or not this machine can
+// tell.
+func (a *app) describeFacts(names []string) error {
+	list := []factDesc{}
+	for _, d := range facts.Catalogue() {
+		if named(string(d.ID), names) {
+			list = append(list, factDesc{d, d.MaxAge.Seconds()})
+		}
+	}
+	if len(list) == 0 {
+		return unknownFact(names)
+	}
+	return a.show("FactCatalogue", map[string]any{"facts": list}, func(s *screen) {
+		for _, d := range list {
+			kind := string(d.Type)
+			if d.Unit != "" {
+				kind += ", " + d.Unit
+			}
+			if len(d.Enum) > 0 {
+				kind += ": " + strings.Join(d.Enum, ", ")
+			}
+			s.line("%s  %s", s.bold(string(d.ID)), s.faint(kind))
+			s.line("    %s", d.Help)
+		}
+	})
+}
+
+func unknownFact(names []string) error {
+	return coded(exitUsage, fmt.Errorf("no fact is named %s", strings.Join(names, ", ")), "lull facts lists them all")
+}
+
+// factChange is one moment of the record: a null became unknown then.
+type factChange struct {
+	Time  time.Time      `json:"time"`
+	Facts map[string]any `json:"facts"`
+}
+
+// pastFacts prints how facts changed, from the record that the daemon keeps.
+func (a *app) pastFacts(length string, names []string) error {
+	d, err := parseSpan(length)
+	if err != nil {
+		return usage("--since %s: use a length such as 7d, 12h or 90m", length)
+	}
+	list := []factChange{}
+	for rec := range facts.ReadRecords(a.paths().FactsLog, time.Now().Add(-d)) {
+		c := factChange{rec.Time, map[string]any{}}
+		for id, v := range rec.Facts {
+			if named(id, names) {
+				c.Facts[id] = v
+			}
+		}
+		if len(c.Facts) > 0 {
+			list = append(list, c)
+		}
+	}
+	return a.show("FactHistory", map[string]any{"changes": list}, func(s *screen) { printPastFacts(s, list) })
+}
+
+func printPastFacts(s *screen, list []factChange) {
+	for _, c := range list {
+		s.line("%s", s.faint(c.Time.Local().Format(time.DateTime)))
+		for _, id := range slices.Sorted(maps.Keys(c.Facts)) {
+			d, _ := facts.Describe(facts.ID(id))
+			s.line("    %s  %s", id, s.bold(recorded(c.Facts[id], d.Unit)))
+		}
+	}
+	if len(list) == 0 {
+		s.line("%s", s.faint("nothing is recorded; the daemon records facts while something waits for them"))
+	}
+}
+
+// recorded writes a value of the record, which came through JSON.
+func recorded(v any, unit string) string {
+	switch n := v.(type) {
+	case nil:
+		return "unknown"
+	case []any:
+		words := []string{}
+		for _, e := range n {
+			words = append(words, fmt.Sprint(e))
+		}
+		return quantity(words, unit)
+	}
+	return quantity(v, unit)
+}
