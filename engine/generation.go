@@ -19,6 +19,7 @@ import (
 type Generation struct {
 	digest       string
 	tree         *tree
+	schema       *schema
 	prog         *program
 	conditions   []Condition
 	thresholds   []Threshold
@@ -67,7 +68,7 @@ func (g *Generation) condition(name string) (Condition, bool) {
 // them there is no generation.
 func load(ctx context.Context, t *tree, s *schema) (*Generation, diagnostics) {
 	var diags diagnostics
-	g := &Generation{digest: t.digest, tree: t}
+	g := &Generation{digest: t.digest, tree: t, schema: s}
 	if g.prog = compileTree(ctx, t, s.raw, &diags); g.prog == nil {
 		return nil, diags
 	}

@@ -79,9 +79,10 @@ func printPolicies(s *screen, g *engine.Generation) {
 
 // policyReport is the result of lull policy check.
 type policyReport struct {
-	OK       bool                `json:"ok"`
-	Digest   string              `json:"digest,omitempty"`
-	Problems []engine.Diagnostic `json:"problems"`
+	OK        bool                `json:"ok"`
+	Digest    string              `json:"digest,omitempty"`
+	Problems  []engine.Diagnostic `json:"problems"`
+	LeftToOPA []engine.Uncompiled `json:"left_to_opa,omitempty"` // conditions that re-checks cannot see through
 }
 
 func (a *app) policyCheckCommand(dirs *[]string) *cobra.Command {
@@ -113,7 +114,7 @@ func (a *app) policyCheck(ctx context.Context, dirs []string) (policyReport, err
 		return policyReport{}, err
 	}
 	g := eng.Generation()
-	rep := policyReport{OK: true, Digest: g.Digest(), Problems: append(g.Warnings(), g.Check()...)}
+	rep := policyReport{OK: true, Digest: g.Digest(), Problems: g.Check(), LeftToOPA: g.Uncompiled(ctx)}
 	if rep.Problems == nil {
 		rep.Problems = []engine.Diagnostic{}
 	}
@@ -130,6 +131,9 @@ func printPolicyReport(s *screen, rep policyReport) {
 		if d.Hint != "" {
 			s.line("  hint: %s", d.Hint)
 		}
+	}
+	for _, u := range rep.LeftToOPA {
+		s.line("%s: for %s, re-checks ask OPA itself: %s", s.bold(u.Condition), strings.Join(u.Kinds, ", "), s.faint(u.Because))
 	}
 	if rep.OK {
 		s.line("%s  the policies load (%s)", s.green("ok"), short(rep.Digest))

@@ -19,7 +19,7 @@ type bench struct {
 }
 
 var benchEngine = fromBenchmarks("./engine", []bench{
-	{"engine.decide_us", "Decide", "ns/op", 1e-3, "PlainRegoEval"},
+	{"engine.decide_us", "Decide", "ns/op", 1e-3, "StockOPA"},
 	{"engine.decide_allocs", "Decide", "allocs/op", 1, "PlainRegoEval"},
 	{"engine.recheck1000_us", "Recheck1000", "ns/op", 1e-3, ""},
 	{"engine.recheck_unchanged_allocs", "RecheckUnchanged", "allocs/op", 1, ""},
