@@ -16,7 +16,12 @@ type Config struct {
 	Language  string `json:"language,omitempty"`
 	LogLevel  string `json:"log_level,omitempty"`
 	StayAwake *bool  `json:"keep_awake,omitempty"`
+
+	origins map[string]string // key → file:line of the value in force
 }
+
+// Origin is file:line of where the value of a key was set, "" for a default.
+func (c Config) Origin(key string) string { return c.origins[key] }
 
 // KeepAwake reports whether a sleep inhibitor may be held at all.
 func (c Config) KeepAwake() bool { return c.StayAwake == nil || *c.StayAwake }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ func write(t *testing.T, file, text string) {
 
 func TestWithoutFilesEverythingHasItsDefault(t *testing.T) {
 	c, err := Load(ResolvePaths(t.TempDir()))
-	if err != nil || c != (Config{}) || !c.KeepAwake() {
+	if err != nil || !reflect.DeepEqual(c, Config{}) || !c.KeepAwake() {
 		t.Errorf("got %+v, %v", c, err)
 	}
 }

@@ -51,7 +51,12 @@ func parseKeys(file string, top *yaml.Node, c *Config) (bad []error) {
 		default:
 			if err := key.set(c, value); err != nil {
 				e.Why, e.Hint = fmt.Sprintf("%s: %v", name.Value, err), key.Hint
+				break
 			}
+			if c.origins == nil {
+				c.origins = map[string]string{}
+			}
+			c.origins[name.Value] = fmt.Sprintf("%s:%d", file, name.Line)
 		}
 		seen[name.Value] = name.Line
 		if e.Why != "" {
