@@ -18,42 +18,71 @@ var (
 		"update.waited_seconds", "clock.unix_seconds"}
 	shrinking = []string{"update.deadline_in_seconds", "control.retry_in_seconds"}
 	// byEvent are the inputs whose changes are announced, as far as there is a
-	// source for them; everything else is looked at again after pollEvery.
+	// source for them; everything else is looked at again after lookEvery.
 	byEvent = []string{"facts.power.", "facts.network.", "facts.presence.locked", "facts.presence.busy", "facts.presence.sessions",
 		"facts.presence.remote_sessions", "facts.cpu.cores", "facts.storage.rotational", "facts.host.virtual", "facts.inhibitors.",
 		"control.", "trust.", "running", "sandbox.", "action.", "updater.", "update."}
 )
 
-// pollEvery bounds how long a condition on a measured quantity, such as the
+// lookEvery bounds how long a condition on a measured quantity, such as the
 // disk's queue, goes unseen. Thirty seconds is what Windows uses while the
 // user is away (Task Scheduler idle conditions).
-const pollEvery = 30 * time.Second
+const lookEvery = 30 * time.Second
 
-// relaxEvery bounds it where a deadline makes thresholds move by themselves.
-const relaxEvery = 10 * time.Minute
+// relaxWithin is how far ahead the moving of thresholds towards a deadline is
+// worked out; retryError when policies that failed are asked again.
+const (
+	relaxWithin = 24 * time.Hour
+	retryError  = 10 * time.Minute
+)
 
-// NextCheck returns the next instant at which a condition that d waits for can
-// come to be met without an event: an idle time that will be long enough, a retry
-// that comes due, the edge of a window. now is the instant at which in was taken.
-// It is never later than that, and early only where a condition rests on a
-// measured quantity, which nobody announces, or on what only OPA can tell. Zero
-// means that only an event can help.
-func (e *Engine) NextCheck(in *Input, d Decision, now time.Time) time.Time {
+// Next says when an action that waits is worth another look although nothing has
+// happened. Zero means never: only an event can help.
+type Next struct {
+	// Flip is the next instant at which the passing of time alone can bring a
+	// condition to be met: an idle time that is long enough, a retry that comes
+	// due, the edge of a window. It is never later than that. Decide again then.
+	Flip time.Time
+	// Look is when the facts should be gathered again, because something waits for
+	// a measured quantity whose changes nobody announces, or for what only OPA can
+	// tell. Compare then; there is no need to decide.
+	Look time.Time
+}
+
+// Next works out when to look again at an action that waits by d; now is the
+// instant at which in was taken.
+func (e *Engine) Next(in *Input, d Decision, now time.Time) Next {
 	if d.Error != "" {
-		return now.Add(relaxEvery)
+		return Next{Flip: now.Add(retryError)}
 	}
 	g := e.gen.Load()
-	next := time.Duration(-1)
+	flip, look := time.Duration(-1), false
 	for _, name := range slices.Concat(d.DeniedBy, d.WaitsFor) {
-		next = sooner(next, g.flips(name, in, now))
+		after, measured := g.flips(name, in, now)
+		flip, look = sooner(flip, after), look || measured
 	}
 	if in.lookup("update.deadline_in_seconds") != nil {
-		next = g.relaxes(in, d, now, sooner(next, relaxEvery))
+		flip = g.relaxes(in, d, now, sooner(flip, relaxWithin))
 	}
-	if next < 0 {
-		return time.Time{}
+	return nextAt(now, flip, look)
+}
+
+func nextAt(now time.Time, flip time.Duration, look bool) (n Next) {
+	if flip >= 0 {
+		n.Flip = now.Add(max(flip, time.Second))
 	}
-	return now.Add(max(next, time.Second))
+	if look {
+		n.Look = now.Add(lookEvery)
+	}
+	return n
+}
+
+// Earliest is the earlier of the two, zero for never.
+func (n Next) Earliest() time.Time {
+	if n.Flip.IsZero() || !n.Look.IsZero() && n.Look.Before(n.Flip) {
+		return n.Look
+	}
+	return n.Flip
 }
 
 // sooner is the lesser of two durations; a negative one stands for never.
@@ -64,17 +93,35 @@ func sooner(a, b time.Duration) time.Duration {
 	return a
 }
 
-// flips is the least time after which one condition can be met.
-func (g *Generation) flips(condition string, in *Input, now time.Time) time.Duration {
+// flips is the least time after which one condition can be met, negative for
+// never, and whether it also hangs on a quantity that has to be looked at.
+func (g *Generation) flips(condition string, in *Input, now time.Time) (after time.Duration, measured bool) {
 	alts, ok := g.ways(context.Background(), condition, in)
 	if !ok {
-		return pollEvery
+		return -1, true
 	}
-	next := time.Duration(-1)
+	after = -1
 	for _, a := range alts {
-		next = sooner(next, a.after(in, now))
+		t, look := a.after(in, now)
+		after, measured = sooner(after, t), measured || look
 	}
-	return next
+	return after, measured
+}
+
+// after is the least time after which a residual can be met, as flips.
+func (n *residual) after(in *Input, now time.Time) (after time.Duration, measured bool) {
+	after = -1
+	for _, alt := range n.alternatives {
+		unmet := alternative{}
+		for _, p := range alt {
+			if p.truth(in) != yes {
+				unmet.parts = append(unmet.parts, p.comparison)
+			}
+		}
+		t, look := unmet.after(in, now)
+		after, measured = sooner(after, t), measured || look
+	}
+	return after, measured
 }
 
 // relaxes is for an action with a deadline, whose thresholds move while it
@@ -137,35 +184,40 @@ func wholeNumberAt(in *Input, path string) (int64, bool) {
 }
 
 // after is the least time in which every comparison of a that does not hold
-// could: the latest of them. Negative: only an event can help.
-func (a alternative) after(in *Input, now time.Time) time.Duration {
-	least := time.Duration(0)
+// could: the latest of them. Negative: only an event, or with look another
+// measurement, can help.
+func (a alternative) after(in *Input, now time.Time) (least time.Duration, look bool) {
 	for _, c := range a.unmetParts(in) {
-		d := c.after(in, now)
-		if d < 0 {
-			return -1
+		d, measured := c.after(in, now)
+		switch {
+		case measured:
+			look = true
+		case d < 0:
+			return -1, false // an event first, whatever is measured
 		}
 		least = max(least, d)
 	}
-	return least
+	if look {
+		return -1, true
+	}
+	return least, false
 }
 
-func (c comparison) after(in *Input, now time.Time) time.Duration {
+func (c comparison) after(in *Input, now time.Time) (after time.Duration, measured bool) {
 	switch {
 	case c.path == "":
-		return pollEvery
-	case slices.Contains(growing, c.path) && (c.op == ">=" || c.op == ">"):
-		return c.distance(in)
-	case slices.Contains(shrinking, c.path) && c.op != ">=" && c.op != ">":
-		return c.distance(in)
+		return -1, true
+	case slices.Contains(growing, c.path) && (c.op == ">=" || c.op == ">"),
+		slices.Contains(shrinking, c.path) && c.op != ">=" && c.op != ">":
+		return c.distance(in), false
 	case c.path == "clock.minute_of_day":
-		return c.edge(now)
+		return c.edge(now), false
 	case c.path == "clock.weekday":
-		return midnight(now)
+		return midnight(now), false
 	case slices.ContainsFunc(byEvent, func(p string) bool { return strings.HasPrefix(c.path, p) }):
-		return -1
+		return -1, false
 	}
-	return pollEvery
+	return -1, true
 }
 
 // edge is the time until the minute of the day can satisfy the comparison.

@@ -10,8 +10,6 @@ import (
 	"testing/fstest"
 	"time"
 
-	"github.com/open-policy-agent/opa/v1/ast"
-
 	"github.com/lullhq/lull/policies"
 )
 
@@ -36,9 +34,9 @@ met contains "lunch" if {
 met contains "lunch" if input.facts.presence.idle_seconds > 4000
 `
 
-// The check that NextCheck names is never later than the second at which time
+// The flip that Next names is never later than the second at which time
 // alone first meets something, found by letting each stretch of time pass.
-func TestTheNextCheckIsNeverTooLate(t *testing.T) {
+func TestTheNextFlipIsNeverTooLate(t *testing.T) {
 	for name, site := range map[string]fstest.MapFS{
 		"shipped": {},
 		"windows": {"mine.rego": {Data: []byte(windows)}, "requirements/data.yaml": {Data: []byte("wait_unless: {any: {night: true, weekend: true, lunch: true}}\n")}},
@@ -52,7 +50,7 @@ func TestTheNextCheckIsNeverTooLate(t *testing.T) {
 			changed := 0
 			for cases := 0; cases < *flips; {
 				now := time.Date(2026, 1, 1+rnd.IntN(300), rnd.IntN(24), rnd.IntN(60), rnd.IntN(60), 0, time.Local)
-				in := calm(randomInput(t, rnd)).after(0, now)
+				in := randomInput(t, rnd).after(0, now)
 				d := e.Decide(context.Background(), in)
 				if d.Verdict == Run {
 					continue
@@ -62,32 +60,19 @@ func TestTheNextCheckIsNeverTooLate(t *testing.T) {
 					changed++
 				}
 			}
-			t.Logf("%d cases, in %d of them the check lay beyond the next poll", *flips, changed)
+			t.Logf("%d cases, %d of them with a check", *flips, changed)
 			if changed == 0 {
-				t.Error("no check lay beyond the next poll: the test shows nothing")
+				t.Error("no case had a check: the test shows nothing")
 			}
 		})
 	}
 }
 
-// calm settles the measured quantities: looking at them now and then would hide
-// what time does.
-func calm(in *Input) *Input {
-	for path, v := range map[string]string{
-		"facts.storage.io_queue_depth": "0", "facts.cpu.busy_ratio": "0", "facts.storage.free_bytes": "4000000000000",
-		"facts.thermal.throttled": "false", "facts.packages.locked": "false",
-	} {
-		in = in.with(path, ast.MustParseTerm(v))
-	}
-	return in
-}
-
-// sampled lets up to six hours pass in steps and reports whether the check
-// was for something farther away than the next poll. No condition may come to be
-// met before it.
+// sampled lets up to six hours pass in steps and reports whether there is
+// a check at all. No condition may come to be met before it.
 func sampled(t *testing.T, e *Engine, in *Input, d Decision, now time.Time) bool {
 	t.Helper()
-	check := e.NextCheck(in, d, now)
+	check := e.Next(in, d, now).Flip
 	waited := slices.Concat(d.DeniedBy, d.WaitsFor)
 	for after := time.Second; after < 6*time.Hour; after += after/40 + time.Second {
 		at := now.Add(after)
@@ -103,5 +88,5 @@ func sampled(t *testing.T, e *Engine, in *Input, d Decision, now time.Time) bool
 			}
 		}
 	}
-	return check.After(now.Add(pollEvery))
+	return !check.IsZero()
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // A Rechecker watches the actions that wait on the same facts, and tells cheaply
@@ -107,6 +108,30 @@ func (r *Rechecker) Ready(ctx context.Context) []string {
 		}
 	}
 	return r.ready
+}
+
+// Next works out when to look again although nothing has happened: the earliest
+// instant at which, on the shared facts of now, any of the actions could come to
+// run by the passing of time, and when to measure again what nobody announces.
+// What changes in an action's own sections is not in it; [Engine.Next] is.
+func (r *Rechecker) Next(now time.Time) Next {
+	flip, look := time.Duration(-1), false
+	asked := map[*group]bool{}
+	for _, w := range r.waiting {
+		if w.group == nil || asked[w.group] {
+			continue
+		}
+		asked[w.group] = true
+		for i := range w.group.needs {
+			need := &w.group.needs[i]
+			if need.met(&r.shared) == yes {
+				continue
+			}
+			after, measured := need.after(&r.shared, now)
+			flip, look = sooner(flip, after), look || measured
+		}
+	}
+	return nextAt(now, flip, look)
 }
 
 // follow starts over when other policies came into force: what an action waited

@@ -30,9 +30,9 @@ func (r *Runner) consider(ctx context.Context, c candidate) time.Time {
 	}
 	d, in, snap, next := r.decideOn(ctx, c, trust.Unchecked())
 	if d.Verdict != engine.Run {
-		r.wait(c, d, snap, next, false)
+		r.wait(c, d, snap, next.Flip, false)
 		r.sleep(c, in, d)
-		return next
+		return next.Flip
 	}
 	if c.Updater == rootsID {
 		r.refreshRoots(ctx)
@@ -44,18 +44,18 @@ func (r *Runner) consider(ctx context.Context, c candidate) time.Time {
 
 // decideOn asks the policy about c with fresh facts. A document that cannot
 // be assembled is a wait that says so.
-func (r *Runner) decideOn(ctx context.Context, c candidate, trusted map[string]any) (engine.Decision, *engine.Input, facts.Snapshot, time.Time) {
+func (r *Runner) decideOn(ctx context.Context, c candidate, trusted map[string]any) (engine.Decision, *engine.Input, facts.Snapshot, engine.Next) {
 	in, snap, err := r.document(ctx, c, trusted)
 	if err != nil {
 		d := engine.Decision{Verdict: engine.Wait, WaitsFor: []string{"policy_error"}, DeniedBy: []string{}, Error: err.Error()}
-		return d, nil, snap, r.now().Add(fallbackCheck)
+		return d, nil, snap, engine.Next{Flip: r.now().Add(fallbackCheck)}
 	}
 	r.worked.Decisions++
 	d := r.engine.Decide(ctx, in)
 	if d.Verdict == engine.Run {
-		return d, in, snap, time.Time{}
+		return d, in, snap, engine.Next{}
 	}
-	return d, in, snap, r.engine.NextCheck(in, d, r.now())
+	return d, in, snap, r.engine.Next(in, d, r.now())
 }
 
 // wait remembers why c does not run, and journals it when that has changed.
@@ -133,7 +133,7 @@ func (r *Runner) final(ctx context.Context, c candidate, pkg *trust.Package, v *
 		return
 	}
 	if d.Verdict != engine.Run {
-		r.wait(c, d, snap, next, true)
+		r.wait(c, d, snap, next.Flip, true)
 		r.sleep(c, in, d)
 		return
 	}

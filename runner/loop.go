@@ -95,6 +95,9 @@ func (r *Runner) turn(ctx context.Context) time.Time {
 			delete(r.waiting, sub)
 		}
 	}
+	for _, v := range r.volumes {
+		next = earlier(next, v.checker.Next(r.now()).Earliest())
+	}
 	r.journal.Idle()
 	return next
 }

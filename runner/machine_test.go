@@ -23,7 +23,7 @@ import (
 // machine is a throwaway root with one vendor, whose updater is this test
 // binary, and a loopback server that offers one update.
 type machine struct {
-	t      *testing.T
+	t      testing.TB
 	root   string
 	paths  config.Paths
 	server *httptest.Server
@@ -41,7 +41,7 @@ const (
 	updateID  = "reader-2"
 )
 
-func newMachine(t *testing.T, slow map[string]int) *machine {
+func newMachine(t testing.TB, slow map[string]int) *machine {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "lull") // short: a socket's path has 108 bytes
 	if err != nil {
@@ -60,7 +60,7 @@ func newMachine(t *testing.T, slow map[string]int) *machine {
 	return m
 }
 
-func mkdir(t *testing.T, dirs ...string) {
+func mkdir(t testing.TB, dirs ...string) {
 	t.Helper()
 	for _, d := range dirs {
 		if err := os.MkdirAll(d, 0o755); err != nil {
@@ -223,7 +223,7 @@ func (m *machine) policy() {
 	m.write(filepath.Join(m.root, "etc/lull/policies/requirements/data.yaml"), []byte(b.String()), 0o644)
 }
 
-func testLogger(t *testing.T) *slog.Logger {
+func testLogger(t testing.TB) *slog.Logger {
 	if !testing.Verbose() {
 		return slog.New(slog.DiscardHandler)
 	}
@@ -258,7 +258,7 @@ func (m *machine) start() *control.Client {
 }
 
 // eventually polls until ok, or fails with what was seen last.
-func eventually(t *testing.T, within time.Duration, ok func() (bool, string)) {
+func eventually(t testing.TB, within time.Duration, ok func() (bool, string)) {
 	t.Helper()
 	deadline := time.Now().Add(within)
 	for {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -79,5 +80,60 @@ func TestWhatWaitsIsDecidedAgainWhenItMayRun(t *testing.T) {
 		if n == 0 {
 			t.Error("the facts of all this were not recorded")
 		}
+	}
+}
+
+// An event that leaves only time to wait for must set the timer: nothing else
+// will ever announce that the time has come.
+func TestTimeIsWaitedForAfterAnEventHasLeftNothingElse(t *testing.T) {
+	m := newMachine(t, nil)
+	due := time.Now().Add(6 * time.Second).Unix()
+	rule := strings.Replace(quiet, "if input.facts.local.room_noise <= 3",
+		fmt.Sprintf("if {\n\tinput.facts.local.room_noise <= 3\n\tinput.clock.unix_seconds >= %d\n}", due), 1)
+	m.write(filepath.Join(m.root, "etc/lull/policies/room.rego"), []byte(rule), 0o644)
+	m.write(filepath.Join(m.root, "etc/lull/policies/requirements/data.yaml"),
+		append(m.read(filepath.Join(m.root, "etc/lull/policies/requirements/data.yaml")), "  any: {room_quiet: true}\n"...), 0o644)
+	m.noise(9)
+	c := m.start()
+	if _, err := m.register(c); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(time.Second)
+	m.noise(2)
+	time.Sleep(time.Until(time.Unix(due, 0)))
+	if m.ran("scan begin") > 0 && time.Now().Unix() < due {
+		t.Error("it ran before its time")
+	}
+	// The journal is read, not the daemon asked: a question makes it look.
+	eventually(t, 20*time.Second, func() (bool, string) { return m.ran("scan begin") > 0, "nothing has run" })
+}
+
+// BenchmarkPolicyInForce is the time from an administrator's save to the decision
+// by it, with a hundred policy files: noticing, letting the edit settle,
+// compiling, swapping.
+func BenchmarkPolicyInForce(b *testing.B) {
+	m := newMachine(b, nil)
+	dir := filepath.Join(m.root, "etc/lull/policies")
+	for i := range 100 {
+		rule := fmt.Sprintf("package eligibility\n\nmet contains \"site_%d\" if input.facts.cpu.cores >= %d\n", i, i%8)
+		m.write(filepath.Join(dir, fmt.Sprintf("site_%d.rego", i)), []byte(rule), 0o644)
+	}
+	c := m.start()
+	ctx := context.Background()
+	digest := func() string {
+		s, err := c.Status(ctx)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return s.Policy.Digest
+	}
+	before, n := digest(), 0
+	for b.Loop() {
+		n++
+		m.write(filepath.Join(dir, "thresholds/data.yaml"), fmt.Appendf(nil, "cpu_busy_ratio: 0.%d\n", 100+n), 0o644)
+		for digest() == before {
+			time.Sleep(time.Millisecond)
+		}
+		before = digest()
 	}
 }

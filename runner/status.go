@@ -262,7 +262,7 @@ func (r *Runner) explain(ctx context.Context, in *engine.Input, w *control.Why) 
 		w.Text = fmt.Sprintf("%s is denied, and waiting will not help", w.Action)
 	default:
 		w.Text = fmt.Sprintf("%s waits for %d of its conditions", w.Action, len(d.WaitsFor))
-		w.NextCheck = optional(r.engine.NextCheck(in, d, r.now()))
+		w.NextCheck = optional(r.engine.Next(in, d, r.now()).Earliest())
 	}
 	x := r.engine.Explain(ctx, in, d)
 	w.CannotClear = x.CannotClear

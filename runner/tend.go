@@ -57,7 +57,7 @@ func (r *Runner) redecide(ctx context.Context, a *action) (engine.Decision, time
 		return engine.Decision{}, time.Time{}, false
 	}
 	d, _, _, next := r.decideOn(ctx, candidate{subject: a.subject, u: u, up: up, at: at}, trust.Unchecked())
-	return d, next, true
+	return d, next.Earliest(), true
 }
 
 // thaw lets a frozen action go on. It adds work, so the record comes first.

@@ -12,7 +12,7 @@ var targets = []target{
 	{"engine.recheck1000_us", "re-check of 1,000 waiting actions, µs", 500, "one OPA query each: 100 ms and more", benchEngine},
 	{"engine.recheck_unchanged_allocs", "allocations of a re-check when no read fact changed", 0, "", benchEngine},
 	{"engine.explain_us", "what must change, µs", 1500, "nobody", benchEngine},
-	{"engine.reload100_ms", "policy saved to policy in force, 100 files, ms", 300, "", benchEngine},
+	{"engine.reload100_ms", "policy saved to policy in force, 100 files, ms", 300, "", benchRunner},
 	{"trust.verify1g_cpu_ratio", "CPU to verify 1 GiB ÷ openssl dgst -sha256 -verify", 1.05, "", verify1G},
 	{"trust.verify1g_rss_mb", "peak memory of that above lull version, MB", 25, "cosign: 1.1 GB", verify1G},
 	{"trust.verify1g_reads", "reads of each byte", 1.01, "", verify1G},
@@ -32,7 +32,7 @@ func sourceName(t target) string {
 	switch room, rest, _ := strings.Cut(t.Name, "."); {
 	case room == "runner" && strings.HasPrefix(rest, "freeze"):
 		return "runner.freeze"
-	case room == "runner" || rest == "rss_trimmed_mb":
+	case room == "runner" || rest == "rss_trimmed_mb" || rest == "reload100_ms":
 		return t.Name
 	default:
 		return room
