@@ -35,7 +35,9 @@ func (r *Runner) demand() facts.Set {
 // change only by those.
 type own struct {
 	gen               *engine.Generation
+	vendors           *trust.Generation
 	pkg               *trust.Package
+	update            updateOwn
 	action            string
 	running           string // what else is under way
 	held              bool
@@ -46,15 +48,28 @@ type own struct {
 	trusted           bool // the clock's standing
 }
 
+// updateOwn is what an update brings into its input: a new scan may change it.
+type updateOwn struct {
+	version, document, artifacts, restart string
+	security                              bool
+	size                                  int64
+	deadline                              time.Time
+}
+
 func (r *Runner) ownOf(c candidate) own {
 	now := r.now()
-	o := own{gen: r.engine.Generation(), pkg: r.packages[c.Updater], action: c.Action, held: c.u.isHeld(now),
+	o := own{gen: r.engine.Generation(), vendors: r.trust.Generation(), pkg: r.packages[c.Updater], action: c.Action, held: c.u.isHeld(now),
 		retryAt: c.at.retryAt, failures: c.at.failures, trusted: r.clockTrusted()}
 	for _, a := range r.active.list() {
 		o.running += a.Updater + " " + a.Action + "\n"
 	}
 	if c.up != nil {
 		o.approved, o.metered = now.Before(c.up.approved), c.up.metered
+		o.update = updateOwn{version: c.up.Version, document: c.up.Document, artifacts: c.up.artifacts, restart: c.up.ScanUpdate.Restart,
+			security: c.up.Security, size: c.up.SizeBytes}
+		if c.up.Deadline != nil {
+			o.update.deadline = *c.up.Deadline
+		}
 	}
 	if o.pkg != nil {
 		o.deadlines = r.honorsDeadlines(o.pkg)
