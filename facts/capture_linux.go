@@ -17,7 +17,7 @@ import (
 const linksFile = "links"
 
 // captureGlobs are the files that facts are made from. None of them holds a
-// serial number, a user's name or an address.
+// serial number or a user's name as such.
 var captureGlobs = []string{
 	"/proc/pressure/*", "/proc/meminfo", "/proc/loadavg", "/proc/uptime", "/proc/self/mountinfo", "/proc/net/route",
 	"/sys/devices/system/cpu/online", "/sys/firmware/acpi/platform_profile", "/sys/hypervisor/type",
@@ -36,14 +36,16 @@ var captureGlobs = []string{
 var captureLinks = []string{"/sys/class/block/*", "/sys/dev/block/*", "/sys/class/block/*/slaves/*", "/sys/fs/btrfs/*/devices/*"}
 
 // Capture writes the machine below root ("/" for this one) as a txtar archive
-// from which its facts can be computed elsewhere, without serial numbers, user
-// names or addresses. Mount points below home directories are left out.
+// from which its facts can be computed elsewhere. Serial numbers, user ids and
+// mount points below home directories are left out. Mount sources, mapper and
+// interface names, the gateway and the names of inhibitors are not, so that a
+// capture is for its owner's eyes until these are renamed; no verb offers it.
 func Capture(ctx context.Context, w io.Writer, rootDir string) error {
 	r, err := newRoot(rootDir)
 	if err != nil {
 		return err
 	}
-	a := &txtar.Archive{Comment: []byte("A machine captured by lull facts --capture.\n\n")}
+	a := &txtar.Archive{Comment: []byte("A captured machine. It names devices, mounts and services: look through it before you show it to anybody.\n\n")}
 	answers, err := json.MarshalIndent(captureAnswers(ctx, r), "", "  ")
 	if err != nil {
 		return err

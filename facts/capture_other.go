@@ -10,5 +10,5 @@ import (
 
 // Capture is for Linux machines.
 func Capture(context.Context, io.Writer, string) error {
-	return errors.New("machines can be captured on Linux only; run lull facts --capture there")
+	return errors.New("machines can be captured on Linux only")
 }

@@ -30,7 +30,7 @@ type volumeSpace struct {
 func readCaptured(file string) (*captured, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("%s is not a captured machine: %w; make one with lull facts --capture", file, err)
+		return nil, fmt.Errorf("%s is not a captured machine: %w", file, err)
 	}
 	c := new(captured)
 	if err := json.Unmarshal(data, c); err != nil {

@@ -140,10 +140,17 @@ func parseRoutes6(data string) string {
 }
 
 // linkKind sorts an interface by what sysfs says about it.
-func linkKind(r *root, device string) string {
+func linkKind(r *root, device string) string { return linkKindBelow(r, device, 8) }
+
+// linkKindBelow bounds how deep bonds, bridges and VLANs are followed.
+func linkKindBelow(r *root, device string, depth int) string {
 	dir := "/sys/class/net/" + device
 	devtype := findLine(r.slurp(dir+"/uevent"), "DEVTYPE=")
-	switch {
+	switch lower := lowerLinks(r, dir); {
+	case len(lower) > 0 && depth > 0:
+		return commonKind(r, lower, depth-1)
+	case len(lower) > 0, devtype == "DEVTYPE=bond", devtype == "DEVTYPE=bridge", devtype == "DEVTYPE=vlan":
+		return "other" // what carries it is not to be seen
 	case r.exists(dir+"/wireless") || r.exists(dir+"/phy80211") || devtype == "DEVTYPE=wlan":
 		return "wireless"
 	case devtype == "DEVTYPE=wwan" || hasPrefix(device, "wwan") || hasPrefix(device, "ppp"):
@@ -158,10 +165,32 @@ func linkKind(r *root, device string) string {
 	return "other"
 }
 
-// usbTether reports whether an Ethernet-like device is likely a phone.
+// lowerLinks are the interfaces that carry another: "lower_NAME" in its directory.
+func lowerLinks(r *root, dir string) (names []string) {
+	for _, name := range r.list(dir) {
+		if lower, ok := strings.CutPrefix(name, "lower_"); ok {
+			names = append(names, lower)
+		}
+	}
+	return names
+}
+
+// commonKind is what several interfaces have in common, "other" when they differ:
+// a bond with Wi-Fi in it is not a wire.
+func commonKind(r *root, devices []string, depth int) string {
+	kind := linkKindBelow(r, devices[0], depth)
+	for _, d := range devices[1:] {
+		if linkKindBelow(r, d, depth) != kind {
+			return "other"
+		}
+	}
+	return kind
+}
+
+// usbTether reports whether an Ethernet-like device is likely a phone or a modem.
 func usbTether(r *root, dir string) bool {
 	driver := r.link(dir + "/device/driver")
-	for _, name := range []string{"rndis_host", "ipheth", "cdc_ncm", "cdc_mbim", "qmi_wwan"} {
+	for _, name := range []string{"rndis_host", "ipheth", "cdc_ether", "cdc_ncm", "cdc_mbim", "qmi_wwan"} {
 		if strings.HasSuffix(driver, "/"+name) {
 			return true
 		}

@@ -60,7 +60,7 @@ func (p *powerSigns) add(s supply) {
 			p.resting++
 		}
 	case s.status == "Discharging":
-	case s.online == 1:
+	case s.online >= 1: // 2 is a programmable supply, as USB-PD PPS (sysfs-class-power)
 		p.online = true
 	case s.online == 0 && s.kind == "Mains":
 		p.mainsOffline = true

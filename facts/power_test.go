@@ -16,6 +16,7 @@ func TestPowerSourceOfMachinesThatOthersGotWrong(t *testing.T) {
 		"a laptop on battery":                                                 {[]supply{mains(0), battery("Discharging")}, "battery"},
 		"a charger too weak to charge (fwupd #3386)":                          {[]supply{mains(1), battery("Discharging")}, "battery"},
 		"a USB-C charger the kernel does not see (systemd #25316, T14)":       {[]supply{mains(0), usb(0), battery("Charging")}, "ac"},
+		"a programmable supply says 2, and the battery nothing":               {[]supply{usb(2), battery("Unknown")}, "ac"},
 		"a full battery and no adapter that says online":                      {[]supply{mains(0), battery("Not charging")}, "ac"},
 		"a MacBook battery charger that is always online (TLP #283)":          {[]supply{usb(1), battery("Discharging")}, "battery"},
 		"a dual-role port that feeds a phone is no source (omarchy #6035)":    {[]supply{{kind: "USB", status: "Discharging", online: 1}, battery("Discharging")}, "battery"},

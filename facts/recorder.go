@@ -100,13 +100,15 @@ func (r *Recorder) Add(s Snapshot) error {
 	if err != nil {
 		return err
 	}
-	r.last = now
+	if _, err := r.file.Write(append(line, '\n')); err != nil {
+		// What is torn must not run into the next record.
+		return errors.Join(err, r.file.Truncate(r.used), seekTo(r.file, r.used))
+	}
+	r.last, r.used = now, r.used+int64(len(line))+1
 	if r.first.IsZero() {
 		r.first = s.At()
 	}
-	n, err := r.file.Write(append(line, '\n'))
-	r.used += int64(n)
-	return err
+	return nil
 }
 
 // rotate starts a new file when the current one has used half of the space or
