@@ -45,6 +45,10 @@ func (b *backend) Facts(ctx context.Context) (control.Facts, error) {
 
 // Register admits a package and gives it authority.
 func (b *backend) Register(ctx context.Context, tar io.Reader) (control.Registered, error) {
+	// Whoever adds a vendor and registers at once need not wait for the watcher.
+	if err := b.on(b.r.loadVendors); err != nil {
+		return control.Registered{}, err
+	}
 	pkg, err := b.r.trust.AdmitTar(ctx, tar)
 	if err != nil {
 		_ = b.on(func() { b.r.refuseRegistration("", err) })

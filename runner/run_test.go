@@ -195,3 +195,19 @@ func TestUnregisteredMeansDisabledVendorsRunNothing(t *testing.T) {
 		t.Errorf("download ran %d times for a disabled vendor", n)
 	}
 }
+
+func TestAVendorThatWasJustAddedMayRegisterAtOnce(t *testing.T) {
+	m := newMachine(t, nil)
+	file := filepath.Join(m.root, "etc/lull/vendors.d/example.yaml")
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	c := m.start()
+	if _, err := m.register(c); err == nil || !strings.Contains(err.Error(), "vendor_unknown") {
+		t.Fatalf("without a vendor file: %v", err)
+	}
+	m.write(file, []byte(vendorFile), 0o644)
+	if _, err := m.register(c); err != nil { // well before the watcher has let the edit settle
+		t.Errorf("right after the vendor was added: %v", err)
+	}
+}
