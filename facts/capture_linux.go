@@ -29,6 +29,8 @@ var captureGlobs = []string{
 	"/sys/class/input/event*/device/capabilities/key", "/sys/class/input/event*/device/capabilities/rel",
 	"/sys/class/input/event*/device/capabilities/abs", "/sys/class/input/event*/device/properties",
 	"/sys/class/net/*/type", "/sys/class/net/*/operstate", "/sys/class/drm/*/status",
+	"/sys/class/thermal/thermal_zone*/temp", "/sys/class/thermal/thermal_zone*/trip_point_*_type", "/sys/class/thermal/thermal_zone*/trip_point_*_temp",
+	"/sys/class/thermal/cooling_device*/type", "/sys/class/thermal/cooling_device*/cur_state", "/sys/devices/system/cpu/cpu*/thermal_throttle/*_throttle_count",
 	"/run/systemd/container", "/run/systemd/netif/state", "/run/reboot-required",
 }
 

@@ -23,7 +23,7 @@ var (
 	memoryTotal     = declare(static(bytesOf("memory.total_bytes", "Memory installed, or the limit of lull's cgroup.", everyOS)))
 
 	throttled = declare(boolean("thermal.throttled",
-		"A processor was slowed down by heat within the last minute.", linuxOnly))
+		"A processor is slowed down by heat, or was within the last minute. Not applicable where nothing measures heat, as in most guests.", linuxOnly))
 
 	online = declare(cost(costBus, boolean("network.online",
 		"The internet can be reached as far as the network manager knows; without one: there is a default route over a link that is up (assumed).", desktopOSes)))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // hostCollector knows what the machine is and how long it has been up.
@@ -24,7 +23,6 @@ var (
 	fromHints     = &origin{"dmi, cpuid", good}
 	fromContainer = &origin{"container marks", good}
 	fromMarkers   = &origin{"/run/reboot-required", good}
-	fromThrottle  = &origin{"thermal_throttle", good}
 )
 
 func (h *hostCollector) collect(_ context.Context, b *batch) {
@@ -127,44 +125,3 @@ func (h *hostCollector) watch(ctx context.Context, want []bool, wake func(...fac
 		watchDir(ctx, "/run", func() { wake(rebootPending) })
 	}
 }
-
-// thermalCollector compares the processors' throttle counters with earlier
-// ones (Documentation/ABI/testing/sysfs-devices-system-cpu).
-type thermalCollector struct {
-	root   *root
-	counts map[string]uint64
-	seen   time.Duration // boot time of the last increase; 0 = never
-}
-
-func (*thermalCollector) facts() []fact { return []fact{throttled} }
-
-func (t *thermalCollector) collect(_ context.Context, b *batch) {
-	found := 0
-	for _, name := range t.root.list("/sys/devices/system/cpu") {
-		for _, kind := range []string{"core", "package"} {
-			v, err := strconv.ParseUint(t.root.slurp("/sys/devices/system/cpu/"+name+"/thermal_throttle/"+kind+"_throttle_count"), 10, 63)
-			if err == nil {
-				found++
-				t.note(name+kind, v, b.now.boot)
-			}
-		}
-	}
-	if found == 0 {
-		b.unknown(throttled, "the processors do not count throttling")
-		return
-	}
-	b.bool(throttled, t.seen > 0 && b.now.boot-t.seen < time.Minute, fromThrottle)
-}
-
-// note remembers a counter and when it last grew.
-func (t *thermalCollector) note(key string, v uint64, now time.Duration) {
-	if t.counts == nil {
-		t.counts = map[string]uint64{}
-	}
-	if old, ok := t.counts[key]; ok && v > old {
-		t.seen = now
-	}
-	t.counts[key] = v
-}
-
-func (*thermalCollector) close() error { return nil }

@@ -1,0 +1,85 @@
+package facts
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+const (
+	zone   = "sys/class/thermal/thermal_zone0/"
+	cooler = "sys/class/thermal/cooling_device0/"
+	cpu0   = "sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count"
+)
+
+// zoned is a zone that would slow the processor down at 95 °C; the fan starts
+// earlier, and one trip point was left out by the firmware.
+func zoned(temp string) map[string]string {
+	return map[string]string{zone + "temp": temp,
+		zone + "trip_point_0_type": "critical", zone + "trip_point_0_temp": "105000",
+		zone + "trip_point_1_type": "active", zone + "trip_point_1_temp": "50000",
+		zone + "trip_point_2_type": "passive", zone + "trip_point_2_temp": "95000",
+		zone + "trip_point_3_type": "hot", zone + "trip_point_3_temp": "-274000"}
+}
+
+func with(files map[string]string, more ...string) map[string]string {
+	for i := 0; i < len(more); i += 2 {
+		files[more[i]] = more[i+1]
+	}
+	return files
+}
+
+func TestHeatIsToldByWhatTheMachineHas(t *testing.T) {
+	idle := map[string]string{cooler + "type": "Processor", cooler + "cur_state": "0"}
+	for _, c := range []struct {
+		name  string
+		files map[string]string
+		state cellState
+		bits  uint64
+		later map[string]string // written before the second look, whose answer counts
+	}{
+		{"nothing measures heat", map[string]string{"proc/uptime": "1 1"}, cellNotApplicable, 0, nil},
+		{"a warm zone below the point where it acts", zoned("60000"), cellKnown, 0, nil},
+		{"a zone at the point where it acts", zoned("95000"), cellKnown, 1, nil},
+		{"a frozen sensor outdoors", zoned("-5000"), cellKnown, 0, nil},
+		{"a zone without a point where it acts says nothing", map[string]string{zone + "temp": "99000"}, cellNotApplicable, 0, nil},
+		{"an idle fan and a processor that is not held back", idle, cellKnown, 0, nil},
+		{"a processor that the kernel holds back", map[string]string{cooler + "type": "Processor", cooler + "cur_state": "3"}, cellKnown, 1, nil},
+		{"a fan at full speed is no processor", map[string]string{cooler + "type": "Fan", cooler + "cur_state": "9"}, cellNotApplicable, 0, nil},
+		{"one zone is hot although the counter stands still", with(zoned("96000"), cpu0, "7"), cellKnown, 1, nil},
+		{"a counter that stands still", map[string]string{cpu0: "7"}, cellKnown, 0, map[string]string{cpu0: "7"}},
+		{"a counter that grows", map[string]string{cpu0: "7"}, cellKnown, 1, map[string]string{cpu0: "8"}},
+		{"a zone that turns to garbage is not calm", zoned("60000"), cellUnknown, 0, map[string]string{zone + "temp": "warm"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := plant(t, c.files)
+			heat := &thermalCollector{root: r}
+			defer heat.close()
+			boot := time.Hour
+			look := func() cell {
+				b := &batch{cells: make([]cell, len(declared)), want: make([]bool, len(declared)), now: instant{boot: boot}}
+				b.want[throttled] = true
+				heat.collect(context.Background(), b)
+				boot += time.Second
+				return b.cells[throttled]
+			}
+			got := look()
+			if c.later != nil {
+				for name, text := range c.later {
+					if err := os.WriteFile(filepath.Join(r.dir, name), []byte(text+"\n"), 0o644); err != nil {
+						t.Fatal(err)
+					}
+				}
+				got = look()
+			}
+			if got.state != c.state || got.state == cellKnown && got.bits != c.bits {
+				t.Errorf("got state %d, value %d (%s), want state %d, value %d", got.state, got.bits, got.text, c.state, c.bits)
+			}
+			if got.state != cellKnown && got.text == "" {
+				t.Error("no reason given")
+			}
+		})
+	}
+}
