@@ -101,26 +101,18 @@ func isInput(t *ast.Term) bool {
 	return ok && len(r) > 1 && r[0].Equal(ast.InputRootDocument)
 }
 
-// allowed lists the strings that the schema allows for an input, nil when it
-// allows any.
+// allowed lists the strings that the schema names for an input, nil when it
+// names none.
 func (l *linter) allowed(t *ast.Term) []string {
 	if !isInput(t) || l.schema == nil {
 		return nil
 	}
-	at, _ := l.schema.raw.(map[string]any)
+	var path []string
 	for _, k := range t.Value.(ast.Ref)[1:] {
-		properties, _ := at["properties"].(map[string]any)
 		name, _ := k.Value.(ast.String)
-		at, _ = properties[string(name)].(map[string]any)
+		path = append(path, string(name))
 	}
-	enum, _ := at["enum"].([]any)
-	var out []string
-	for _, v := range enum {
-		if s, ok := v.(string); ok {
-			out = append(out, s)
-		}
-	}
-	return out
+	return l.schema.words(path...)
 }
 
 // variables are the local variables of a rule that hold an input or a part of

@@ -30,18 +30,26 @@ func newSchema(text []byte) (*schema, error) {
 	return s, nil
 }
 
-// kinds are the action kinds that the schema allows; nil when it names none.
-func (s *schema) kinds() []string {
-	v := s.raw
-	for _, k := range []string{"properties", "action", "properties", "kind", "enum"} {
-		m, _ := v.(map[string]any)
-		v = m[k]
+// kinds are the action kinds that the schema names; nil when it names none.
+func (s *schema) kinds() []string { return s.words("action", "kind") }
+
+// words are the strings that the schema names for a member of the input:
+// those it allows, or gives as examples because policy answers for others. Nil
+// when it names none.
+func (s *schema) words(path ...string) []string {
+	at, _ := s.raw.(map[string]any)
+	for _, name := range path {
+		properties, _ := at["properties"].(map[string]any)
+		at, _ = properties[name].(map[string]any)
 	}
-	list, _ := v.([]any)
+	list, ok := at["enum"].([]any)
+	if !ok {
+		list, _ = at["examples"].([]any)
+	}
 	var out []string
-	for _, k := range list {
-		if str, ok := k.(string); ok {
-			out = append(out, str)
+	for _, v := range list {
+		if word, ok := v.(string); ok {
+			out = append(out, word)
 		}
 	}
 	return out
