@@ -17,9 +17,6 @@ type Options struct {
 	Deadline time.Duration    // of one decision; 0: 100 ms
 	Now      func() time.Time // nil: time.Now
 	Logger   *slog.Logger     // nil: discard
-	// ReadsInput tells that documents will be parsed soon: their validator is then
-	// made beside the loading of the policies instead of after it.
-	ReadsInput bool
 }
 
 // An Engine holds the generation in force. Deciding never waits for loading.
@@ -63,11 +60,6 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{opt: o, log: o.Logger, schema: s}
-	if o.ReadsInput && s.raw != nil {
-		var soon sync.WaitGroup
-		soon.Go(s.ready)
-		defer soon.Wait()
-	}
 	_, err = e.Reload(ctx)
 	var bad *LoadError
 	if !errors.As(err, &bad) {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/open-policy-agent/opa/v1/util"
 )
 
 // Section is one member of the input document, converted once. It never
@@ -119,16 +120,24 @@ func (e *Engine) ParseInput(data []byte) (*Input, error) {
 	if err := checkDuplicates(data); err != nil {
 		return nil, &InputError{[]string{err.Error()}}
 	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
-	if err != nil {
+	var doc any
+	if err := util.UnmarshalJSON(data, &doc); err != nil {
 		return nil, &InputError{[]string{"not JSON: " + err.Error()}}
-	}
-	if err := e.schema.validate(doc); err != nil {
-		return nil, &InputError{schemaProblems(err)}
 	}
 	m, ok := doc.(map[string]any)
 	if !ok {
 		return nil, &InputError{[]string{"the document is not an object"}}
+	}
+	value, err := ast.InterfaceToValue(m)
+	if err != nil {
+		return nil, &InputError{[]string{err.Error()}}
+	}
+	problems, err := e.schema.validate(context.Background(), value)
+	if err != nil {
+		return nil, fmt.Errorf("check the input document: %w", err)
+	}
+	if problems != nil {
+		return nil, &InputError{problems}
 	}
 	return newInput(m)
 }
@@ -149,31 +158,6 @@ func newInput(m map[string]any) (*Input, error) {
 	return in, nil
 }
 
-// schemaProblems flattens a validation error into "place: what is wrong".
-func schemaProblems(err error) []string {
-	var ve *jsonschema.ValidationError
-	if !errors.As(err, &ve) {
-		return []string{err.Error()}
-	}
-	var list []string
-	var walk func(*jsonschema.ValidationError)
-	walk = func(v *jsonschema.ValidationError) {
-		if len(v.Causes) == 0 {
-			msg := v.Error()
-			if i := strings.LastIndex(msg, ": "); i >= 0 {
-				msg = msg[i+2:]
-			}
-			list = append(list, "input."+strings.Join(v.InstanceLocation, ".")+": "+msg)
-		}
-		for _, c := range v.Causes {
-			walk(c)
-		}
-	}
-	walk(ve)
-	slices.Sort(list)
-	return list
-}
-
 // checkDuplicates refuses a document in which one object has a key twice.
 func checkDuplicates(data []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(data))
@@ -187,10 +171,17 @@ func checkDuplicates(data []byte) error {
 	return nil
 }
 
+func notJSON(dec *json.Decoder, err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("not JSON: it ends too early, at byte %d", dec.InputOffset())
+	}
+	return fmt.Errorf("not JSON at byte %d: %w", dec.InputOffset(), err)
+}
+
 func checkValueKeys(dec *json.Decoder, at string) error {
 	tok, err := dec.Token()
 	if err != nil {
-		return fmt.Errorf("not JSON at byte %d: %w", dec.InputOffset(), err)
+		return notJSON(dec, err)
 	}
 	switch tok {
 	case json.Delim('{'):
@@ -198,7 +189,7 @@ func checkValueKeys(dec *json.Decoder, at string) error {
 		for dec.More() {
 			k, err := dec.Token()
 			if err != nil {
-				return fmt.Errorf("not JSON at byte %d: %w", dec.InputOffset(), err)
+				return notJSON(dec, err)
 			}
 			key, _ := k.(string)
 			if seen[key] {
@@ -219,7 +210,7 @@ func checkValueKeys(dec *json.Decoder, at string) error {
 		_, err = dec.Token()
 	}
 	if err != nil {
-		return fmt.Errorf("not JSON at byte %d: %w", dec.InputOffset(), err)
+		return notJSON(dec, err)
 	}
 	return nil
 }

@@ -1,22 +1,21 @@
 package engine
 
 import (
-	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
-	"sync"
+	"maps"
+	"slices"
+	"strings"
 
-	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
-// A schema is the JSON Schema of the input in the forms that are needed. The
-// validator is compiled at first use: a daemon that only decides never needs it.
+// A schema is the JSON Schema of the input in the forms that are needed.
 type schema struct {
-	raw       any // as OPA's compiler takes it; nil: unchecked
-	text      []byte
-	once      sync.Once
-	validator *jsonschema.Schema
-	err       error
+	raw  any // as OPA's compiler takes it; nil: unchecked
+	text []byte
 }
 
 func newSchema(text []byte) (*schema, error) {
@@ -37,11 +36,7 @@ func (s *schema) kinds() []string { return s.words("action", "kind") }
 // those it allows, or gives as examples because policy answers for others. Nil
 // when it names none.
 func (s *schema) words(path ...string) []string {
-	at, _ := s.raw.(map[string]any)
-	for _, name := range path {
-		properties, _ := at["properties"].(map[string]any)
-		at, _ = properties[name].(map[string]any)
-	}
+	at := s.at(path)
 	list, ok := at["enum"].([]any)
 	if !ok {
 		list, _ = at["examples"].([]any)
@@ -55,28 +50,66 @@ func (s *schema) words(path ...string) []string {
 	return out
 }
 
-// validate checks a decoded document; a nil schema accepts everything.
-func (s *schema) validate(doc any) error {
+// validate lists what of a document breaks the schema, as "place: what is
+// wrong", sorted; a nil schema accepts everything. The validator is OPA's own,
+// behind the built-in json.match_schema: one more would say the same and cost
+// every daemon two megabytes.
+func (s *schema) validate(ctx context.Context, doc ast.Value) (problems []string, err error) {
 	if s.raw == nil {
+		return nil, nil
+	}
+	match := topdown.GetBuiltin(ast.JSONMatchSchema.Name)
+	bctx := topdown.BuiltinContext{Context: ctx, Capabilities: &ast.Capabilities{AllowNet: []string{}}}
+	err = match(bctx, []*ast.Term{ast.NewTerm(doc), ast.StringTerm(string(s.text))}, func(answer *ast.Term) error {
+		var a []any
+		if err := ast.As(answer.Value, &a); err != nil {
+			return err
+		}
+		for _, e := range a[1].([]any) {
+			problems = append(problems, s.problem(e.(map[string]any)))
+		}
 		return nil
-	}
-	s.ready()
-	if s.err != nil {
-		return s.err
-	}
-	return s.validator.Validate(doc)
+	})
+	slices.Sort(problems)
+	return problems, err
 }
 
-func (s *schema) ready() { s.once.Do(s.compile) }
+// problem words one of the validator's findings.
+func (s *schema) problem(e map[string]any) string {
+	place, _ := e["field"].(string)
+	what, _ := e["desc"].(string)
+	path := strings.Split(place, ".")
+	if place == "(root)" {
+		place, path = "", nil
+	}
+	if name, ok := strings.CutPrefix(what, "Additional property "); ok && e["type"] == "additional_property_not_allowed" {
+		name = strings.TrimSuffix(name, " is not allowed")
+		what = fmt.Sprintf("has no member %q", name)
+		if hint := didYouMean(name, s.members(path), ""); hint != "" {
+			what += "; " + hint
+		}
+	}
+	if what != "" {
+		what = strings.ToLower(what[:1]) + what[1:]
+	}
+	return strings.TrimSuffix("input."+place, ".") + ": " + what
+}
 
-func (s *schema) compile() {
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(s.text))
-	if err != nil {
-		s.err = err
-		return
+// at is the part of the schema that is about a member of the input.
+func (s *schema) at(path []string) map[string]any {
+	at, _ := s.raw.(map[string]any)
+	for _, name := range path {
+		if items, ok := at["items"].(map[string]any); ok {
+			at = items // name is an index
+			continue
+		}
+		properties, _ := at["properties"].(map[string]any)
+		at, _ = properties[name].(map[string]any)
 	}
-	c := jsonschema.NewCompiler()
-	if s.err = c.AddResource("input.json", doc); s.err == nil {
-		s.validator, s.err = c.Compile("input.json")
-	}
+	return at
+}
+
+func (s *schema) members(path []string) []string {
+	properties, _ := s.at(path)["properties"].(map[string]any)
+	return slices.Sorted(maps.Keys(properties))
 }

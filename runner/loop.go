@@ -38,20 +38,28 @@ func (r *Runner) loop(ctx context.Context) {
 	defer close(r.stopped)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	rest := newResting(r.opt.Rest)
+	defer rest.timer.Stop()
 	for {
 		select {
+		case <-rest.timer.C:
+			rest.rest()
+			continue
 		case <-ctx.Done():
 			return
 		case f := <-r.inbox:
+			rest.wake()
 			f()
 			r.drain()
 		case <-timer.C:
+			rest.wake()
 		}
 		next := r.turn(ctx)
 		timer.Stop()
 		if !next.IsZero() {
 			timer.Reset(max(0, next.Sub(r.now())) + time.Millisecond)
 		}
+		rest.plan(r.now(), next)
 	}
 }
 

@@ -31,6 +31,7 @@ type Options struct {
 	Version string            // shown in status
 	Roots   []trust.Refresher // what keeps trusted roots current; nil: the public-good instance. Dir and Cache are set
 	Ready   func()            // called once the control socket answers
+	Rest    func(bool)        // true: nothing will happen for a while; false: work goes on. Called by the loop, may take a moment; may be nil
 }
 
 // Runner is the daemon. Its methods other than Run are for the control
@@ -195,7 +196,7 @@ func OpenEngine(ctx context.Context, paths config.Paths, log *slog.Logger) (*eng
 // these directories and what is laid over them count.
 func OfflineEngine(ctx context.Context, dirs []string, over ...engine.Layer) (*engine.Engine, error) {
 	return engine.New(ctx, engine.Options{
-		Layers: func() []engine.Layer { return append(policyLayers(dirs), over...) }, Schema: Schema(), ReadsInput: true,
+		Layers: func() []engine.Layer { return append(policyLayers(dirs), over...) }, Schema: Schema(),
 	})
 }
 

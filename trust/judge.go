@@ -55,7 +55,7 @@ func (t *Trust) judge(g *Generation, ev evidence) *judgement {
 	j := &judgement{t: t, g: g, now: t.now()}
 	m, f := parseManifest(ev.place+manifestName, ev.manifest)
 	j.errs = append(j.errs, f.list...)
-	if len(f.list) > 0 && (m == nil || !updaterID.MatchString(m.ID) || !vendorName.MatchString(m.Vendor)) {
+	if len(f.list) > 0 && (m == nil || !updaterID.matches(m.ID) || !vendorName.matches(m.Vendor)) {
 		return j // nobody to ask about the rest
 	}
 	j.pkg = &Package{ID: m.ID, Vendor: m.Vendor, Version: m.Version, Digest: hexDigest(ev.manifest), Manifest: m}

@@ -77,10 +77,10 @@ func (m *Manifest) check(f *faults) {
 }
 
 func (m *Manifest) checkNames(f *faults) {
-	if !updaterID.MatchString(m.ID) {
+	if !updaterID.matches(m.ID) {
 		f.add("id", "write it like com.example.reader", "%q is not a reverse domain name", m.ID)
 	}
-	if !vendorName.MatchString(m.Vendor) {
+	if !vendorName.matches(m.Vendor) {
 		f.add("vendor", "write the name of the vendor file", "%q is not a vendor name", m.Vendor)
 	}
 	if !validVersion(m.Version) {
@@ -102,7 +102,7 @@ func (m *Manifest) checkComponent(f *faults) {
 
 func checkPlatform(f *faults, platform string) {
 	os, arch, ok := strings.Cut(platform, "/")
-	if platform != "any" && (!ok || !shortName.MatchString(os) || !shortName.MatchString(arch)) {
+	if platform != "any" && (!ok || !shortName.matches(os) || !shortName.matches(arch)) {
 		f.add("platform", "write it like linux/amd64, or any", "%q is not a platform", platform)
 	}
 }

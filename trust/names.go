@@ -3,7 +3,6 @@ package trust
 import (
 	"encoding/hex"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"golang.org/x/mod/semver"
@@ -14,12 +13,51 @@ const apiVersion = "lull/v1"
 // Kinds are the actions an updater may have, as in input.action.kind.
 var Kinds = []string{"scan", "download", "install", "complete", "uninstall", "prereboot", "restart"}
 
-var (
-	vendorName = regexp.MustCompile(`\A[a-z0-9][a-z0-9-]{0,62}\z`)
-	updaterID  = regexp.MustCompile(`\A[a-z0-9][a-z0-9-]{0,62}(\.[a-z0-9][a-z0-9-]{0,62}){1,7}\z`)
-	updateID   = regexp.MustCompile(`\A[A-Za-z0-9][A-Za-z0-9._+-]{0,127}\z`)
-	shortName  = regexp.MustCompile(`\A[A-Za-z0-9][A-Za-z0-9._-]{0,62}\z`)
+const (
+	lower = "abcdefghijklmnopqrstuvwxyz0123456789"
+	alnum = lower + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )
+
+var (
+	vendorName = form{first: lower, more: lower + "-", most: 63}
+	updaterID  = form{first: lower, more: lower + "-", most: 63, labels: [2]int{2, 8}}
+	updateID   = form{first: alnum, more: alnum + "._+-", most: 128}
+	shortName  = form{first: alnum, more: alnum + "._-", most: 63}
+)
+
+// A form is what names look like: a first character, more of them up to most in
+// all, and where labels is set so many of these with dots between. Regular
+// expressions would say the same and keep half a megabyte for it.
+type form struct {
+	first, more string
+	most        int
+	labels      [2]int
+}
+
+func (f form) matches(s string) bool {
+	if f.labels == [2]int{} {
+		return f.label(s)
+	}
+	n := 0
+	for label := range strings.SplitSeq(s, ".") {
+		if n++; !f.label(label) {
+			return false
+		}
+	}
+	return n >= f.labels[0] && n <= f.labels[1]
+}
+
+func (f form) label(s string) bool {
+	if s == "" || len(s) > f.most || strings.IndexByte(f.first, s[0]) < 0 {
+		return false
+	}
+	for i := range len(s) {
+		if strings.IndexByte(f.more, s[i]) < 0 {
+			return false
+		}
+	}
+	return true
+}
 
 // validDigest tells whether s is a SHA-256 in 64 lower-case hex digits.
 func validDigest(s string) bool {
@@ -54,8 +92,16 @@ func (d *UpdateDocument) Line() string {
 	return d.ID
 }
 
-// reservedNames are device names on Windows, whatever follows their dot.
-var reservedNames = regexp.MustCompile(`(?i)\A(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?\z`)
+// deviceName tells whether part names a device on Windows, whatever follows its
+// first dot.
+func deviceName(part string) bool {
+	name, _, _ := strings.Cut(strings.ToLower(part), ".")
+	switch name {
+	case "con", "prn", "aux", "nul":
+		return true
+	}
+	return len(name) == 4 && (name[:3] == "com" || name[:3] == "lpt") && name[3] >= '0' && name[3] <= '9'
+}
 
 // badPath says why a payload path is refused, "" when it is fine. Paths are
 // relative, slash-separated, clean, and mean the same on every system.
@@ -90,7 +136,7 @@ func badPart(part string) string {
 		return "has a component longer than 255 bytes"
 	case strings.HasSuffix(part, ".") || strings.HasSuffix(part, " ") || strings.HasPrefix(part, " "):
 		return "has a component that begins or ends with a space, or ends with a dot"
-	case reservedNames.MatchString(part):
+	case deviceName(part):
 		return fmt.Sprintf("%q is a device on Windows", part)
 	}
 	return ""

@@ -35,7 +35,7 @@ const RefreshTimeout = 2 * time.Minute
 // written. A root that is current has its time set, so that root.age_seconds
 // tells when it was last confirmed.
 func (r Refresher) Refresh(ctx context.Context) (changed bool, err error) {
-	if r.Dir == "" || r.Cache == "" || !shortName.MatchString(r.name()) {
+	if r.Dir == "" || r.Cache == "" || !shortName.matches(r.name()) {
 		return false, refuse(ErrRoot, "", "a refresh needs a plain name, a roots.d directory and a cache", "name it as public-good is named")
 	}
 	ctx, cancel := context.WithTimeout(ctx, RefreshTimeout)

@@ -52,10 +52,10 @@ func (t *Trust) Revoke(vendor, signer, reason string) error {
 }
 
 func (r Revocation) valid() error {
-	if !vendorName.MatchString(r.Vendor) {
+	if !vendorName.matches(r.Vendor) {
 		return refuse(ErrVendorUnknown, "", fmt.Sprintf("%q is not a vendor name", clip(r.Vendor)), "`lull vendor list` names them")
 	}
-	if r.Signer != "" && !shortName.MatchString(r.Signer) {
+	if r.Signer != "" && !shortName.matches(r.Signer) {
 		return refuse(ErrUntrustedSigner, "", fmt.Sprintf("%q is not the id of a key or identity", clip(r.Signer)), "`lull vendor show "+r.Vendor+"` names them")
 	}
 	return nil

@@ -30,10 +30,10 @@ func parseUpdateDocument(file string, data []byte) (*UpdateDocument, *faults) {
 func (d *UpdateDocument) check(f *faults) {
 	f.oneOf("apiVersion", d.APIVersion, apiVersion)
 	f.oneOf("kind", d.Kind, "Update")
-	if !updaterID.MatchString(d.Updater) {
+	if !updaterID.matches(d.Updater) {
 		f.add("updater", "write the id of the updater", "%q is not an updater id", clip(d.Updater))
 	}
-	if !updateID.MatchString(d.ID) {
+	if !updateID.matches(d.ID) {
 		f.add("id", "use letters, digits and . _ + -", "%q is not an update id", clip(d.ID))
 	}
 	if !validVersion(d.Version) {

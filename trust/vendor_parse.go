@@ -39,7 +39,7 @@ func parseVendor(file, name string, data []byte) (*Vendor, *faults) {
 
 func (v *Vendor) check(f *faults, name string) {
 	f.oneOf("apiVersion", v.APIVersion, apiVersion)
-	if !vendorName.MatchString(name) {
+	if !vendorName.matches(name) {
 		f.add("", "rename it with lower-case letters, digits and -", "the file's name %q is not a vendor name", name)
 	}
 	if v.Name != name {
@@ -87,7 +87,7 @@ func (v *Vendor) checkSigners(f *faults) {
 }
 
 func checkSignerID(f *faults, at, id string, seen map[string]bool) {
-	if !shortName.MatchString(id) {
+	if !shortName.matches(id) {
 		f.add(at+".id", `write a short name in quotes, as "2026"`, "%q is not a name", clip(id))
 	}
 	if seen[id] {
@@ -100,7 +100,7 @@ func (k Key) check(f *faults, at string) {
 	if k.PEMFile == "" || strings.ContainsAny(k.PEMFile, `/\`) || strings.HasPrefix(k.PEMFile, ".") {
 		f.add(at+".pem_file", "put the public key beside the vendor file and write its name", "%q is not a file name", clip(k.PEMFile))
 	}
-	if k.Root != "" && !shortName.MatchString(k.Root) {
+	if k.Root != "" && !shortName.matches(k.Root) {
 		f.add(at+".root", "write the name of a file in roots.d, without .json", "%q is not a name", clip(k.Root))
 	}
 	checkWindow(f, at, k.NotBefore, k.NotAfter)
@@ -113,7 +113,7 @@ func checkWindow(f *faults, at string, from, to time.Time) {
 }
 
 func (id Identity) check(f *faults, at string) {
-	if !shortName.MatchString(id.Root) {
+	if !shortName.matches(id.Root) {
 		f.add(at+".root", "write the name of a file in roots.d, without .json", "%q is not a name", clip(id.Root))
 	}
 	if _, err := sig.NewIdentity(id.Issuer, id.SAN, id.SANRegexp, id.Extensions); err != nil {
@@ -174,7 +174,7 @@ func (s Scope) check(f *faults, at string) {
 		f.add(at+".updaters", `write ["com.example.*"], or exact ids`, "missing")
 	}
 	for i, p := range s.Updaters {
-		if !updaterID.MatchString(strings.TrimSuffix(p, ".*")) {
+		if !updaterID.matches(strings.TrimSuffix(p, ".*")) {
 			f.add(fmt.Sprintf("%s.updaters.%d", at, i), "write an id, or one followed by .*", "%q is not an updater pattern", clip(p))
 		}
 	}

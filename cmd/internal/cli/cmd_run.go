@@ -45,6 +45,7 @@ func (a *app) daemon(ctx context.Context) error {
 	r, err := runner.New(ctx, runner.Options{
 		Paths: paths, Config: cfg, Logger: log, Version: version().Version,
 		Ready: func() { log.Info("ready", "socket", paths.Socket) },
+		Rest:  (&memory{}).rest,
 	})
 	if err != nil {
 		return err

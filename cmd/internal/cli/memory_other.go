@@ -1,0 +1,6 @@
+//go:build !linux
+
+package cli
+
+// dropProgramPages: other systems take back clean pages by themselves.
+func dropProgramPages() {}
