@@ -203,12 +203,13 @@ func (r *Runner) askUnhold(u *updater, req control.Request) (string, error) {
 const approvalHolds = 24 * time.Hour
 
 func (r *Runner) askApprove(u *updater, req control.Request) (string, error) {
-	if len(u.updates) == 0 {
-		return "", &control.Error{Code: control.CodeUsage, Message: u.Updater + " has no update to approve yet", Hint: "lull scan " + u.Updater}
-	}
 	until := r.now().Add(approvalHolds)
 	_, err := r.record(kindApproved, approvedBody{u.Updater, req.Update, until, req.Metered, req.By})
-	return fmt.Sprintf("approved until %s: the soft conditions of %s are waived", until.Format(time.RFC3339), u.Updater), err
+	what := u.Updater + "/" + req.Update
+	if req.Update == "" {
+		what = fmt.Sprintf("%s, its scan and its %d updates so far,", u.Updater, len(u.updates))
+	}
+	return fmt.Sprintf("approved until %s: %s need not wait for the soft conditions", until.Format(time.RFC3339), what), err
 }
 
 // History reads the journal's file: what is in it is on disk.

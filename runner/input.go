@@ -124,10 +124,17 @@ func controlSection(c candidate, now time.Time) map[string]any {
 		"hold": c.u.isHeld(now), "approved": false, "approved_metered": false,
 		"retry_in_seconds": seconds(c.at.retryAt.Sub(now) + time.Second - 1),
 	}
-	if c.up != nil && now.Before(c.up.approved) {
-		out["approved"], out["approved_metered"] = true, c.up.metered
+	if a := c.approval(); now.Before(a.until) {
+		out["approved"], out["approved_metered"] = true, a.metered
 	}
 	return out
+}
+
+func (c candidate) approval() approval {
+	if c.up != nil {
+		return c.up.approval
+	}
+	return c.u.approval
 }
 
 // clockSection is the wall clock as policies may use it. The time zone is the

@@ -60,11 +60,12 @@ func (r *Runner) ownOf(c candidate) own {
 	now := r.now()
 	o := own{gen: r.engine.Generation(), vendors: r.trust.Generation(), pkg: r.packages[c.Updater], action: c.Action, held: c.u.isHeld(now),
 		retryAt: c.at.retryAt, failures: c.at.failures, trusted: r.clockTrusted()}
+	word := c.approval()
+	o.approved, o.metered = now.Before(word.until), word.metered
 	for _, a := range r.active.list() {
 		o.running += a.Updater + " " + a.Action + "\n"
 	}
 	if c.up != nil {
-		o.approved, o.metered = now.Before(c.up.approved), c.up.metered
 		o.update = updateOwn{version: c.up.Version, document: c.up.Document, artifacts: c.up.artifacts, restart: c.up.ScanUpdate.Restart,
 			security: c.up.Security, size: c.up.SizeBytes}
 		if c.up.Deadline != nil {

@@ -59,6 +59,7 @@ type updater struct {
 	scanDone     time.Time // last scan that succeeded
 	scan         attempts
 	held         *heldBody
+	approval     approval // of its scan and of an uninstall, which belong to no update
 	updates      map[string]*update
 	order        []string // ids of updates in the order they were found
 	uninstall    *attempts
@@ -83,9 +84,14 @@ type update struct {
 	attempts  attempts // of the present step
 	artifacts string   // digest, once admitted
 	bootOfEnd string   // awaiting_restart: the boot that has to end
-	approved  time.Time
-	metered   bool // the approval covers a metered network
+	approval  approval
 	why       string
+}
+
+// approval is a person's word that soft conditions need not be met.
+type approval struct {
+	until   time.Time
+	metered bool // it covers a metered network
 }
 
 func newState() *state {
@@ -398,9 +404,13 @@ func (s *state) onApproved(_ time.Time, b approvedBody) {
 	if u == nil {
 		return
 	}
+	given := approval{b.Until, b.Metered}
+	if b.Update == "" {
+		u.approval = given
+	}
 	for id, up := range u.updates {
 		if b.Update == "" || b.Update == id {
-			up.approved, up.metered = b.Until, b.Metered
+			up.approval = given
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lullhq/lull/engine"
@@ -112,7 +113,7 @@ func (r *Runner) updateStatus(up *update) control.Update {
 	out := control.Update{
 		ID: up.ID, Title: up.Title, Version: up.Version, Security: up.Security, SizeBytes: up.SizeBytes, Deadline: up.Deadline,
 		Found: up.found, State: stateOfPhase[up.phase], Step: up.step, Failures: up.attempts.failures,
-		RetryAt: optional(up.attempts.retryAt), ApprovedTo: optional(up.approved), Why: up.why,
+		RetryAt: optional(up.attempts.retryAt), ApprovedTo: optional(up.approval.until), Why: up.why,
 	}
 	if up.ScanUpdate.Restart != restartNone {
 		out.Restart = up.ScanUpdate.Restart
@@ -270,7 +271,10 @@ func (r *Runner) explain(ctx context.Context, in *engine.Input, w *control.Why) 
 		w.Changes = append(w.Changes, c.String())
 	}
 	for _, u := range x.Unmet {
-		w.Unmet = append(w.Unmet, unmetOf(u, slices.Contains(d.DeniedBy, u.Name)))
+		out := unmetOf(u, slices.Contains(d.DeniedBy, u.Name))
+		// Remedies are written for all updaters; the reader has one.
+		out.Remedy = strings.ReplaceAll(out.Remedy, "UPDATER", w.Updater)
+		w.Unmet = append(w.Unmet, out)
 	}
 }
 
