@@ -66,37 +66,62 @@ func TestResidualsAgreeWithOPA(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var names []string
+	for _, c := range e.Generation().Conditions() {
+		names = append(names, c.Name)
+	}
+	rnd, answers := rand.New(rand.NewPCG(1, 2)), map[truth]int{}
+	for pairs := 0; pairs < *rounds; {
+		pairs += agree(t, e, names, randomInput(t, rnd), answers)
+	}
+	t.Logf("no %d, yes %d, maybe %d", answers[no], answers[yes], answers[maybe])
+	if answers[maybe] > answers[yes]+answers[no] {
+		t.Errorf("got %v, want most conditions answered without OPA", answers)
+	}
+}
+
+// The same of policies that are made up at random. One pair is one condition of
+// one policy and one input.
+func TestResidualsOfGeneratedPoliciesAgreeWithOPA(t *testing.T) {
+	rnd, answers := rand.New(rand.NewPCG(7, 8)), map[truth]int{}
+	sets := 0
+	for pairs := 0; pairs < *rounds; sets++ {
+		e, names := withGenerated(t, rnd, 20)
+		for range 5 {
+			pairs += agree(t, e, names, randomInput(t, rnd), answers)
+		}
+	}
+	t.Logf("%d sets of 20 conditions: no %d, yes %d, maybe %d", sets, answers[no], answers[yes], answers[maybe])
+	if answers[yes] == 0 || answers[no] == 0 {
+		t.Errorf("got %v: the test shows nothing", answers)
+	}
+}
+
+// agree compares the residual of each condition with what OPA finds to be met.
+func agree(t *testing.T, e *Engine, names []string, in *Input, answers map[truth]int) int {
+	t.Helper()
 	g := e.Generation()
 	query, err := g.prog.compileQuery("x = data.eligibility.met")
 	if err != nil {
 		t.Fatal(err)
 	}
-	rnd := rand.New(rand.NewPCG(1, 2))
-	answers := map[truth]int{}
-	for pairs := 0; pairs < *rounds; {
-		in := randomInput(t, rnd)
-		met, err := g.prog.eval(context.Background(), query, in, residualDeadline*100)
-		if err != nil || met == nil {
-			t.Fatal(met, err)
+	met, err := g.prog.eval(context.Background(), query, in, residualDeadline*100)
+	if err != nil || met == nil {
+		t.Fatal(met, err)
+	}
+	for _, name := range names {
+		res := g.residual(context.Background(), name, in)
+		if res == nil {
+			answers[maybe]++
+			continue
 		}
-		for _, c := range g.Conditions() {
-			res := g.residual(context.Background(), c.Name, in)
-			pairs++
-			if res == nil {
-				answers[maybe]++
-				continue
-			}
-			got, want := res.met(in), met.Value.(ast.Set).Contains(ast.StringTerm(c.Name))
-			answers[got]++
-			if got == yes && !want || got == no && want {
-				t.Fatalf("condition %s: residual says %d, OPA says %v\ninput %v\nresidual %+v", c.Name, got, want, in.term(), res)
-			}
+		got, want := res.met(in), met.Value.(ast.Set).Contains(ast.StringTerm(name))
+		answers[got]++
+		if got == yes && !want || got == no && want {
+			t.Fatalf("condition %s: residual says %d, OPA says %v\ninput %v\nresidual %+v\n%s", name, got, want, in.term(), res.source, g.tree.rules["mine.rego"].content)
 		}
 	}
-	t.Logf("%d pairs: no %d, yes %d, maybe %d", *rounds, answers[no], answers[yes], answers[maybe])
-	if answers[maybe] > answers[yes]+answers[no] {
-		t.Errorf("got %v, want most conditions answered without OPA", answers)
-	}
+	return len(names)
 }
 
 // randomInput changes the runnable input: values redrawn, leaves removed.
@@ -114,9 +139,11 @@ func randomInput(t *testing.T, rnd *rand.Rand) *Input {
 	}
 	doc["action"].(map[string]any)["kind"] = draw(rnd, "scan", "download", "install", "uninstall", "restart", "complete", "prereboot", "other")
 	doc["clock"].(map[string]any)["weekday"] = draw(rnd, "Monday", "Saturday", "Sunday")
+	doc["facts"].(map[string]any)["presence"].(map[string]any)["busy"] = some(rnd, "call", "game", "presentation")
 	for _, section := range []string{"facts", "update", "control", "trust", "clock"} {
 		scramble(rnd, doc[section].(map[string]any))
 	}
+	doc["running"] = some(rnd, map[string]any{"updater": "a.b", "kind": "install", "exclusive": true}, map[string]any{"updater": "c.d", "kind": "scan", "exclusive": false})
 	if rnd.IntN(4) == 0 {
 		delete(doc, draw(rnd, "update", "meta", "running", "clock", "control"))
 	}
@@ -125,6 +152,11 @@ func randomInput(t *testing.T, rnd *rand.Rand) *Input {
 		t.Fatal(err)
 	}
 	return in
+}
+
+// some is a list of those of from that the die lets in.
+func some(rnd *rand.Rand, from ...any) []any {
+	return slices.DeleteFunc(from, func(any) bool { return rnd.IntN(3) > 0 })
 }
 
 func draw(rnd *rand.Rand, from ...string) string { return from[rnd.IntN(len(from))] }
