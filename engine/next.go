@@ -105,6 +105,10 @@ func (g *Generation) flips(condition string, in *Input, now time.Time) (after ti
 		t, look := a.after(in, now)
 		after, measured = sooner(after, t), measured || look
 	}
+	if r := g.residual(context.Background(), condition, in); r != nil { // the ways have what moves settled as of now
+		t, look := r.after(in, now)
+		after, measured = sooner(after, t), measured || look
+	}
 	return after, measured
 }
 
