@@ -130,24 +130,25 @@ func (n *residual) after(in *Input, now time.Time) (after time.Duration, measure
 
 // relaxes is for an action with a deadline, whose thresholds move while it
 // waits: it lets time pass, decides again, and halves until it has the second at
-// which something is met.
+// which something is met. Facts count whole seconds, and so does it; it never
+// answers later than the horizon.
 func (g *Generation) relaxes(in *Input, d Decision, now time.Time, horizon time.Duration) time.Duration {
-	same := func(after time.Duration) bool {
-		then := g.decide(context.Background(), in.after(after, now), probeDeadline)
+	same := func(seconds int64) bool {
+		then := g.decide(context.Background(), in.after(time.Duration(seconds)*time.Second, now), probeDeadline)
 		return slices.Equal(then.DeniedBy, d.DeniedBy) && slices.Equal(then.WaitsFor, d.WaitsFor)
 	}
-	if same(horizon) {
+	low, high := int64(0), int64((horizon+time.Second-1)/time.Second)
+	if same(high) {
 		return horizon
 	}
-	low := time.Duration(0)
-	for horizon-low > time.Second {
-		if mid := (low + horizon) / 2; same(mid) {
+	for high-low > 1 {
+		if mid := (low + high) / 2; same(mid) {
 			low = mid
 		} else {
-			horizon = mid
+			high = mid
 		}
 	}
-	return horizon
+	return min(horizon, time.Duration(high)*time.Second)
 }
 
 // after returns the input as it will be when nothing happens but time: now is
