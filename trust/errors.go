@@ -18,7 +18,7 @@ var (
 	ErrUnsigned        error = &reason{"unsigned", "not signed"}
 	ErrBundle          error = &reason{"bad_bundle", "the sigstore bundle cannot be used"}
 	ErrSignature       error = &reason{"bad_signature", "the signature does not match the bytes"}
-	ErrUntrustedSigner error = &reason{"untrusted_signer", "signed by nobody the vendor file names"}
+	ErrUntrustedSigner error = &reason{"untrusted_signer", "the signer is not trusted"}
 	ErrRoot            error = &reason{"root_unavailable", "the trusted root is missing or broken"}
 	ErrRevoked         error = &reason{"revoked", "revoked"}
 	ErrDenied          error = &reason{"digest_denied", "on the vendor's deny list"}
@@ -50,6 +50,7 @@ var (
 	ErrPermissions     error = &reason{"unsafe_permissions", "others could change this file"}
 	ErrStale           error = &reason{"generation_changed", "the vendors changed since the check"}
 	ErrIO              error = &reason{"io", "the system refused"}
+	ErrQuestion        error = &reason{"bad_question", "the question leaves something open"}
 )
 
 // Error carries what a person needs: which file and line, what is wrong with

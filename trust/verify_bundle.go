@@ -61,7 +61,8 @@ const maxPure = 32 << 20
 // VerifyBundle answers `lull verify`: offline, without a vendor file. A
 // certificate must carry a log entry, a certificate timestamp and a trusted
 // time; a key-signed bundle needs log entry and time where a root is given.
-// The error is ErrSignature, ErrUntrustedSigner, ErrBundle, ErrRoot or ErrIO.
+// The error is ErrSignature, ErrUntrustedSigner, ErrBundle, ErrRoot or ErrIO, or
+// ErrQuestion where o leaves open what or whom it asks about.
 func VerifyBundle(ctx context.Context, o VerifyOptions) (*VerifyResult, error) {
 	if err := o.check(); err != nil {
 		return nil, err
@@ -93,11 +94,13 @@ func VerifyBundle(ctx context.Context, o VerifyOptions) (*VerifyResult, error) {
 
 // check refuses a question that leaves open what or whom it asks about.
 func (o VerifyOptions) check() error {
-	wrong := func(what string) error { return refuse(ErrBundle, "", what, "see `lull verify --help`") }
+	wrong := func(what string) error { return refuse(ErrQuestion, "", what, "see `lull verify --help`") }
 	named := o.Identity != "" || o.IdentityRegexp != ""
 	switch {
 	case (o.File == "") == (o.Digest == ""):
 		return wrong("give a file or a digest")
+	case o.Digest != "" && !digestForm(o.Digest):
+		return refuse(ErrQuestion, "", fmt.Sprintf("%q is not a digest", clip(o.Digest)), "write it as sha256:HEX, 64 hexadecimal digits")
 	case (o.Bundle == "") == (o.Signature == ""):
 		return wrong("give --bundle or --signature")
 	case (o.Key == "") == !named:
@@ -254,6 +257,19 @@ func (q *question) isStatement() bool { return q.bundle != nil && q.bundle.IsSta
 
 var hashNames = map[crypto.Hash]string{crypto.SHA256: "sha256", crypto.SHA384: "sha384", crypto.SHA512: "sha512"}
 
+// digestForm tells whether s is "sha256:HEX", "sha384:HEX" or "sha512:HEX" of the
+// right length.
+func digestForm(s string) bool {
+	name, text, _ := strings.Cut(s, ":")
+	b, err := hex.DecodeString(text)
+	for hash, known := range hashNames {
+		if name == known {
+			return err == nil && len(b) == hash.Size()
+		}
+	}
+	return false
+}
+
 func (q *question) digestText() string {
 	return hashNames[q.hash] + ":" + hex.EncodeToString(q.subject.Digest)
 }
@@ -261,10 +277,7 @@ func (q *question) digestText() string {
 func (q *question) parseDigest() error {
 	name, text, ok := strings.Cut(q.Digest, ":")
 	digest, err := hex.DecodeString(text)
-	if !ok || err != nil || len(digest) == 0 {
-		return refuse(ErrBundle, "", fmt.Sprintf("%q is not a digest", clip(q.Digest)), "write it as sha256:HEX")
-	}
-	if name != hashNames[q.hash] || len(digest) != q.hash.Size() {
+	if !ok || err != nil || name != hashNames[q.hash] || len(digest) != q.hash.Size() {
 		return refuse(ErrBundle, "", fmt.Sprintf("the signature is over a %s digest", hashNames[q.hash]), "give the file itself, or its "+hashNames[q.hash]+" digest")
 	}
 	q.subject.Digest = digest

@@ -13,12 +13,12 @@ func (a *app) verifyCommand() *cobra.Command {
 		Use: "verify FILE|sha256:DIGEST", Short: "Check a signature offline", Args: exactly("FILE|sha256:DIGEST"),
 		Long: `Checks a file, or a digest, against a sigstore bundle (or a bare signature) and a
 public key or a certificate identity. Nothing is fetched and no vendor file is
-needed. Without --bundle, FILE.sigstore.json is used.`,
+needed. A digest may also be sha384:… or sha512:…, as the signature has it. Without --bundle, FILE.sigstore.json is used.`,
 		Example: `  lull verify manifest.json --key vendor.pub
   lull verify app.tar --bundle app.sigstore.json --trusted-root root.json \
     --certificate-identity ci@example.com --certificate-oidc-issuer https://issuer.example`,
 		RunE: func(c *cobra.Command, args []string) error {
-			if strings.HasPrefix(args[0], "sha256:") {
+			if name, _, ok := strings.Cut(args[0], ":"); ok && (name == "sha256" || name == "sha384" || name == "sha512") {
 				o.Digest = args[0]
 			} else {
 				o.File = args[0]

@@ -96,6 +96,9 @@ func codeOf(err error) int {
 
 // trustCode tells "not trusted" from "could not be done".
 func trustCode(err error) int {
+	if errors.Is(err, trust.ErrQuestion) {
+		return exitUsage
+	}
 	for _, why := range []error{trust.ErrIO, trust.ErrSpace, trust.ErrState, trust.ErrNotStored} {
 		if errors.Is(err, why) {
 			return exitFailed
