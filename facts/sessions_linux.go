@@ -49,7 +49,10 @@ func (p *presenceCollector) sessionReport(now time.Duration, l *logindState, err
 		}
 	}
 	idle := now
-	if p.sessions.last > 0 {
+	switch {
+	case p.root.captured != nil: // its boot, not that of the machine that looks at it
+		idle = p.bootReport(instant{boot: now}).idle
+	case p.sessions.last > 0:
 		idle = now - p.sessions.last
 	}
 	return report{source: "logind", answer: answered, idle: idle, proof: true}
