@@ -23,11 +23,11 @@ type inputWatch struct {
 	since   time.Duration  // boot time when watching began
 	last    time.Duration
 	notify  int // inotify of /dev/input; -1 before the first look
-	added   func(name string, fd int)
+	added   map[*func(fd int)]bool // told of every device that opens, one for each Watch
 }
 
 func newInputWatch(r *root) *inputWatch {
-	return &inputWatch{root: r, devices: map[string]int{}, notify: -1}
+	return &inputWatch{root: r, devices: map[string]int{}, notify: -1, added: map[*func(int)]bool{}}
 }
 
 const inputDir = "/dev/input"
@@ -150,8 +150,8 @@ func (w *inputWatch) openDevice(name string, now time.Duration) {
 	if len(w.devices) > 1 && now > w.since {
 		w.last = now // somebody plugged it in
 	}
-	if w.added != nil {
-		w.added(name, fd)
+	for f := range w.added {
+		(*f)(fd)
 	}
 }
 

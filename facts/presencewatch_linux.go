@@ -43,7 +43,7 @@ func (p *presenceCollector) watchInput(ctx context.Context, wake func()) {
 	if err != nil {
 		return
 	}
-	p.input.onAdd(func(_ string, fd int) { _ = poll.add(fd, oneShot, int32(fd)) })
+	defer p.input.onAdd(func(fd int) { _ = poll.add(fd, oneShot, int32(fd)) })()
 	p.input.report(sinceBoot()) // opens what is there
 	if notify := dirChanges(inputDir); notify >= 0 {
 		_ = poll.add(notify, unix.EPOLLIN, -1)
@@ -69,13 +69,18 @@ func (p *presenceCollector) runInput(ctx context.Context, poll *poller, notify i
 	})
 }
 
-// onAdd calls f for every device that is open now or opened later.
-func (w *inputWatch) onAdd(f func(string, int)) {
+// onAdd calls f for every device that is open now or opened later, until stop.
+func (w *inputWatch) onAdd(f func(fd int)) (stop func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.added = f
-	for name, fd := range w.devices {
-		f(name, fd)
+	w.added[&f] = true
+	for _, fd := range w.devices {
+		f(fd)
+	}
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.added, &f)
 	}
 }
 

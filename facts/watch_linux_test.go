@@ -151,3 +151,29 @@ func TestKernelEventsOfASubsystemWake(t *testing.T) {
 		t.Error("an event of another subsystem woke the power facts")
 	}
 }
+
+func TestTwoWatchesHearOfTheSameInputDevice(t *testing.T) {
+	w := newInputWatch(&root{dir: t.TempDir(), captured: &captured{}})
+	t.Cleanup(w.close)
+	var first, second []int
+	stopFirst := w.onAdd(func(fd int) { first = append(first, fd) })
+	defer w.onAdd(func(fd int) { second = append(second, fd) })()
+	plugIn := func(name string) {
+		t.Helper()
+		if err := os.MkdirAll(w.root.dir+inputDir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(w.root.dir+inputDir+"/"+name, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.openDevice(name, time.Second)
+	}
+	plugIn("event0")
+	stopFirst()
+	plugIn("event1")
+	if len(first) != 1 || len(second) != 2 {
+		t.Errorf("the watch that ended heard of %d devices, the other of %d; want 1 and 2", len(first), len(second))
+	}
+}
