@@ -2,6 +2,7 @@ package facts
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"time"
 
@@ -26,38 +27,61 @@ func hotGatherer(tb testing.TB) *Gatherer {
 	return g
 }
 
+// BenchmarkSnapshot takes snapshots and makes the same system calls without
+// looking at what they say, in turn, and reports the ratio of the processor
+// time that the two took: on a machine whose speed drifts both drift alike.
 func BenchmarkSnapshot(b *testing.B) {
 	g := hotGatherer(b)
+	bare := bareCalls(b)
+	runtime.LockOSThread() // the clock is the thread's
+	defer runtime.UnlockOSThread()
+	var ours, least time.Duration
+	const turn = 64
 	b.ReportAllocs()
 	for b.Loop() {
-		g.Snapshot(context.Background(), hot, Target{Path: "/"})
+		began := threadTime()
+		for range turn {
+			g.Snapshot(context.Background(), hot, Target{Path: "/"})
+		}
+		half := threadTime()
+		for range turn {
+			bare()
+		}
+		ours, least = ours+half-began, least+threadTime()-half
 	}
+	b.ReportMetric(float64(ours)/float64(least), "ratio")
+	b.ReportMetric(float64(ours)/float64(b.N*turn), "cpu-ns/snapshot")
+	b.ReportMetric(float64(least)/float64(b.N*turn), "cpu-ns/bare")
+	b.ReportMetric(testing.AllocsPerRun(100, func() { g.Snapshot(context.Background(), hot, Target{Path: "/"}) }), "allocs/op")
 }
 
-// BenchmarkBareSystemCalls makes the same system calls and looks at nothing.
-func BenchmarkBareSystemCalls(b *testing.B) {
+// threadTime is the processor time of this thread.
+func threadTime() time.Duration {
+	var ts unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts)
+	return time.Duration(ts.Nano())
+}
+
+// bareCalls makes the system calls that a snapshot of the hot facts makes, as
+// strace lists them: rates are looked at twice a second at most.
+func bareCalls(b testing.TB) func() {
+	open := func(path string, flags int) int {
+		fd, err := unix.Open(path, flags, 0)
+		if err != nil {
+			b.Skip(path, err)
+		}
+		b.Cleanup(func() { unix.Close(fd) })
+		return fd
+	}
 	var fds []int
 	for _, path := range []string{"/proc/loadavg", "/proc/meminfo", "/proc/pressure/cpu", "/proc/pressure/io", "/proc/pressure/memory"} {
-		fd, err := unix.Open(path, unix.O_RDONLY, 0)
-		if err != nil {
-			b.Skip(err)
-		}
-		defer unix.Close(fd)
-		fds = append(fds, fd)
+		fds = append(fds, open(path, unix.O_RDONLY))
 	}
-	mounts, err := unix.Open("/proc/self/mountinfo", unix.O_RDONLY, 0)
-	if err != nil {
-		b.Skip(err)
-	}
-	defer unix.Close(mounts)
-	dir, err := unix.Open("/", unix.O_PATH, 0)
-	if err != nil {
-		b.Skip(err)
-	}
-	defer unix.Close(dir)
+	mounts, dir := open("/proc/self/mountinfo", unix.O_RDONLY), open("/", unix.O_PATH)
 	buf := make([]byte, 4096)
-	b.ReportAllocs()
-	for b.Loop() {
+	return func() {
+		var now unix.Timespec
+		_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &now)
 		for _, fd := range fds {
 			_, _ = unix.Pread(fd, buf, 0)
 		}

@@ -21,6 +21,7 @@ type storageCollector struct {
 	changes  *mountChanges
 	mounts   []mount
 	volumes  map[string]*volume // by target path
+	looked   time.Duration      // boot time of the snapshot that looked at the mount table
 }
 
 func newStorage(r *root, own *ownWork, deadline time.Duration) *storageCollector {
@@ -55,7 +56,7 @@ func (s *storageCollector) prime(b *batch) time.Duration {
 	if !b.wantsAny(queueDepth, ioBusy) || s.root.captured != nil {
 		return 0
 	}
-	v := s.volume(b.path)
+	v := s.volume(b.path, b.now.boot)
 	if len(v.disks) == 0 {
 		return 0
 	}
@@ -63,7 +64,7 @@ func (s *storageCollector) prime(b *batch) time.Duration {
 }
 
 func (s *storageCollector) collect(_ context.Context, b *batch) {
-	v := s.volume(b.path)
+	v := s.volume(b.path, b.now.boot)
 	if v.mount.point == "" {
 		b.unknownAll(v.err.Error(), storageFacts...)
 		return
@@ -138,9 +139,12 @@ func (s *storageCollector) collectSpace(b *batch, v *volume) {
 	b.int(totalBytes, int64(st.Blocks)*st.Bsize, fromStatfs)
 }
 
-// volume finds or resolves the volume of a target.
-func (s *storageCollector) volume(target string) *volume {
-	if s.changes.changed() || s.mounts == nil {
+// volume finds or resolves the volume of a target. One snapshot, taken at one
+// instant of the boot clock, looks at the mount table once.
+func (s *storageCollector) volume(target string, now time.Duration) *volume {
+	looked := s.looked == now && now > 0
+	s.looked = now
+	if s.mounts == nil || !looked && s.changes.changed() {
 		s.forget()
 		s.mounts = parseMountinfo(readAll(s.root, "/proc/self/mountinfo"))
 	}
