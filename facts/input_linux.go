@@ -22,7 +22,7 @@ type inputWatch struct {
 	present bool           // there are devices that people use
 	since   time.Duration  // boot time when watching began
 	last    time.Duration
-	notify  int // inotify of /dev/input; -1 before the first look
+	notify  int                    // inotify of /dev/input; -1 before the first look
 	added   map[*func(fd int)]bool // told of every device that opens, one for each Watch
 }
 
