@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ type machine struct {
 	root   string
 	paths  config.Paths
 	server *httptest.Server
+	mu     sync.Mutex
 	feed   feed
 	key    string // the vendor's private key
 	pub    string
@@ -82,7 +84,11 @@ func (m *machine) serve(slow map[string]int) {
 	}
 	dir := filepath.Join(filepath.Dir(m.root), "www")
 	mkdir(m.t, dir)
-	mux.HandleFunc("/feed.json", func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(m.feed) })
+	mux.HandleFunc("/feed.json", func(w http.ResponseWriter, _ *http.Request) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		json.NewEncoder(w).Encode(m.feed)
+	})
 	mux.Handle("/", http.FileServer(http.Dir(dir)))
 }
 

@@ -417,12 +417,15 @@ func (s *state) onApproved(_ time.Time, b approvedBody) {
 
 // onRetried is an operator's word that the step may be tried again; an
 // uninstall is asked for the same way.
-func (s *state) onRetried(_ time.Time, b retriedBody) {
+func (s *state) onRetried(at time.Time, b retriedBody) {
 	_, up, a, ok := s.get(b.subject)
 	if !ok {
 		return
 	}
 	*a = attempts{tries: a.tries}
+	if b.Action == actionScan {
+		a.retryAt = at // due now, however long it is to the next one by the calendar
+	}
 	if up != nil {
 		up.phase, up.why = phasePending, ""
 	}
