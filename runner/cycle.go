@@ -44,9 +44,10 @@ type candidate struct {
 	at *attempts
 }
 
-// candidates lists what could be considered at now, one per updater at most,
-// the most urgent first, and the instant at which the passing of time alone
-// makes another one due (zero: none).
+// candidates lists what could be considered at now, the most urgent first: of
+// each updater its next step and, beside an update that may wait for days, the
+// scan that is due, which may find a newer one. It also gives the instant at
+// which the passing of time alone makes another one due (zero: none).
 func (s *state) candidates(now time.Time, manifest func(*updater) *trust.Manifest) (list []candidate, next time.Time) {
 	for _, u := range s.sorted() {
 		m := manifest(u)
@@ -56,9 +57,14 @@ func (s *state) candidates(now time.Time, manifest func(*updater) *trust.Manifes
 		c, due := u.candidate(now, m)
 		if c != nil {
 			list = append(list, *c)
-		} else {
-			next = earlier(next, due)
 		}
+		if c != nil && c.up != nil {
+			c, due = u.dueScan(now, m)
+			if c != nil {
+				list = append(list, *c)
+			}
+		}
+		next = earlier(next, due)
 	}
 	slices.SortStableFunc(list, func(a, b candidate) int { return a.urgency(now, manifest) - b.urgency(now, manifest) })
 	return list, next
@@ -91,6 +97,11 @@ func (u *updater) candidate(now time.Time, m *trust.Manifest) (*candidate, time.
 	if up := u.pending(now); up != nil {
 		return &candidate{subject: subject{Updater: u.Updater, Update: up.ID, Action: up.step}, u: u, up: up, at: &up.attempts}, time.Time{}
 	}
+	return u.dueScan(now, m)
+}
+
+// dueScan is the scan when it is due, and else the instant at which it will be.
+func (u *updater) dueScan(now time.Time, m *trust.Manifest) (*candidate, time.Time) {
 	due := u.scanDue(m)
 	if due.IsZero() || due.After(now) {
 		return nil, due

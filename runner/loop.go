@@ -89,6 +89,9 @@ func (r *Runner) turn(ctx context.Context) time.Time {
 	live := map[subject]bool{}
 	for _, c := range list {
 		live[c.subject] = true
+		if r.busy[c.Updater] != "" || r.active.has(c.Updater) {
+			continue // its other step has just begun
+		}
 		if awake[c.subject] {
 			next = earlier(next, r.consider(ctx, c))
 		} else {

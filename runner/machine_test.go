@@ -229,6 +229,23 @@ func (m *machine) policy() {
 	m.write(filepath.Join(m.root, "etc/lull/policies/requirements/data.yaml"), []byte(b.String()), 0o644)
 }
 
+// require takes a shipped condition back into the policy of a kind.
+func (m *machine) require(kind, condition string) {
+	m.t.Helper()
+	file := filepath.Join(m.root, "etc/lull/policies/requirements/data.yaml")
+	data, err := os.ReadFile(file)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	lines := strings.Split(string(data), "\n")
+	for i, line := range lines {
+		if strings.HasPrefix(line, "  "+kind+": {") {
+			lines[i] = strings.Replace(line, condition+": false", condition+": true", 1)
+		}
+	}
+	m.write(file, []byte(strings.Join(lines, "\n")), 0o644)
+}
+
 func testLogger(t testing.TB) *slog.Logger {
 	if !testing.Verbose() {
 		return slog.New(slog.DiscardHandler)
