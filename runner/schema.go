@@ -27,7 +27,7 @@ type object = map[string]any
 func inputSchema() object {
 	s := closed(object{
 		"action": closed(object{
-			"kind": kind, "updater": name, "update": name, "pausable": boolean, "exclusive": boolean, "requires_network": boolean,
+			"kind": known(kinds...), "updater": name, "update": name, "pausable": boolean, "exclusive": boolean, "requires_network": boolean,
 			"disk_bytes": natural, "estimated_seconds": natural,
 		}, "kind", "updater", "pausable", "exclusive", "requires_network", "disk_bytes", "estimated_seconds"),
 		"update": closed(object{
@@ -39,7 +39,7 @@ func inputSchema() object {
 		"sandbox": closed(object{"layers": list(text), "memory": enum("enforced", "weak", "none")}, "layers", "memory"),
 		"control": closed(object{"hold": boolean, "approved": boolean, "approved_metered": boolean, "retry_in_seconds": natural},
 			"hold", "approved", "approved_metered", "retry_in_seconds"),
-		"running": list(closed(object{"updater": name, "kind": kind, "exclusive": boolean}, "updater", "kind", "exclusive")),
+		"running": list(closed(object{"updater": name, "kind": enum(kinds...), "exclusive": boolean}, "updater", "kind", "exclusive")),
 		"facts":   facts.Schema(),
 		"meta":    facts.MetaSchema(),
 		"clock": closed(object{
@@ -58,7 +58,7 @@ var (
 	boolean = object{"type": "boolean"}
 	integer = object{"type": "integer"}
 	natural = object{"type": "integer", "minimum": 0}
-	kind    = known(actionScan, actionDownload, actionInstall, actionUninstall, actionPrereboot, actionRestart, actionComplete)
+	kinds   = []string{actionScan, actionDownload, actionInstall, actionUninstall, actionPrereboot, actionRestart, actionComplete}
 )
 
 func list(of object) object { return object{"type": "array", "items": of} }

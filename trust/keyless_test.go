@@ -225,9 +225,9 @@ func TestVerifyBundleAnswersAboutAnySignature(t *testing.T) {
 		"a key where a log is demanded": {with(byKey, func(o *VerifyOptions) { o.TrustedRoots = []string{w.path("roots/corp.json")} }), "bad_signature"},
 		"a key for a certificate":       {with(keyless, func(o *VerifyOptions) { o.Identity, o.Issuer, o.Key = "", "", w.path("keys/example.pub") }), "untrusted_signer"},
 		"a certificate for a key":       {with(keyless, func(o *VerifyOptions) { o.Bundle = w.path("file.sigstore.json") }), "untrusted_signer"},
-		"neither file nor digest":       {with(keyless, func(o *VerifyOptions) { o.File = "" }), "bad_bundle"},
-		"nobody":                        {with(byKey, func(o *VerifyOptions) { o.Key = "" }), "bad_bundle"},
-		"a digest of another algorithm": {with(byKey, func(o *VerifyOptions) { o.File, o.Digest = "", "sha512:"+hexDigest(nil) }), "bad_bundle"},
+		"neither file nor digest":       {with(keyless, func(o *VerifyOptions) { o.File = "" }), "bad_question"},
+		"nobody":                        {with(byKey, func(o *VerifyOptions) { o.Key = "" }), "bad_question"},
+		"a digest of another algorithm": {with(byKey, func(o *VerifyOptions) { o.File, o.Digest = "", "sha512:"+hexDigest(nil)+hexDigest(nil) }), "bad_bundle"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			res, err := VerifyBundle(context.Background(), tt.ask)
