@@ -49,6 +49,10 @@ func (p *presenceCollector) collectBusy(b *batch, l *logindState, err error, tol
 		return
 	}
 	reasons := p.busyReasons(l, told)
+	if why := unheard(told); why != "" && len(reasons) == 0 {
+		b.unknownAll(why, busy, busySeconds)
+		return
+	}
 	newest := p.busy.look(b.now.boot, reasons)
 	b.list(busy, reasonNames(reasons), fromBusy)
 	b.remark(busy, p.busy.describe(b.now.boot))
@@ -57,6 +61,20 @@ func (p *presenceCollector) collectBusy(b *batch, l *logindState, err error, tol
 		return
 	}
 	b.seconds(busySeconds, newest, fromBusy)
+}
+
+// unheard says which agent that should tell its session's reasons does not, ""
+// when all do: what it would say is not known to be nothing.
+func unheard(told []agentReport) string {
+	for _, t := range told {
+		switch {
+		case t.name != "":
+			return t.name + ": " + t.why
+		case t.why != "":
+			return "the agent of user " + t.user() + " does not answer: " + t.why
+		}
+	}
+	return ""
 }
 
 // busyReasons maps "reason by whom" to the age its source knows of, 0 when it
