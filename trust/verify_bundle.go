@@ -105,6 +105,8 @@ func (o VerifyOptions) check() error {
 		return wrong("give --bundle or --signature")
 	case (o.Key == "") == !named:
 		return wrong("give --key, or --certificate-identity and --certificate-oidc-issuer")
+	case o.Key != "" && (o.Issuer != "" || len(o.Extensions) > 0):
+		return wrong("a key has no issuer and no extensions; leave out --key, or --certificate-oidc-issuer and --certificate-extension")
 	case named && o.Issuer == "":
 		return wrong("give --certificate-oidc-issuer too")
 	case named && o.Signature != "":

@@ -54,6 +54,8 @@ func TestVerifyIsRightOnBundlesThatOthersMade(t *testing.T) {
 		{"a digest too short", append([]string{"sha256:00"}, key...), exitUsage, "is not a digest"},
 		{"asking for a key and an identity", append([]string{keyDigest, "--certificate-identity", "a", "--certificate-oidc-issuer", "b"}, key...), exitUsage, "--key"},
 		{"asking for an identity of no issuer", append([]string{npmDigest, "--certificate-identity", npmWho}, npm...), exitUsage, "--certificate-oidc-issuer"},
+		{"asking for a key and an issuer", append([]string{keyDigest, "--certificate-oidc-issuer", "b"}, key...), exitUsage, "no issuer"},
+		{"asking for a key and an extension", append([]string{keyDigest, "--certificate-extension", "runnerEnvironment=x"}, key...), exitUsage, "no extensions"},
 		{"asking for nobody", append([]string{npmDigest}, npm...), exitUsage, "--key"},
 		{"a digest without a bundle", []string{keyDigest, "--key", "key.pub"}, exitUsage, "--bundle"},
 	} {
