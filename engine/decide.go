@@ -10,10 +10,10 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
-// Decide asks the policies in force about one action. It never fails: an input
-// that breaks its schema, a policy that fails, takes longer than the deadline or
-// answers oddly gives a wait for policy_error or policy_timeout, and Error says
-// why.
+// Decide asks the policies in force about one action. It never fails: a
+// policy that fails, takes longer than the deadline or answers oddly gives a wait
+// for policy_error or policy_timeout, and Error says why. That the input fits
+// its schema is [Engine.ParseInput]'s and [Engine.Validate]'s to say.
 func (e *Engine) Decide(ctx context.Context, in *Input) Decision {
 	g := e.gen.Load()
 	return g.decide(ctx, in, e.opt.Deadline)

@@ -28,7 +28,7 @@
 // # Deciding
 //
 // [Engine.Decide] evaluates data.eligibility.decision under a deadline and never
-// fails: a broken input, a runtime error, a decision of odd shape or a time-out
+// fails: a runtime error, a decision of odd shape or a time-out
 // is a wait whose WaitsFor is [PolicyError] or [PolicyTimeout]. The evaluator is
 // OPA's own, on exactly the document that `opa eval -i input.json` would see.
 //

@@ -132,14 +132,26 @@ func (e *Engine) ParseInput(data []byte) (*Input, error) {
 	if err != nil {
 		return nil, &InputError{[]string{err.Error()}}
 	}
-	problems, err := e.schema.validate(context.Background(), value)
-	if err != nil {
-		return nil, fmt.Errorf("check the input document: %w", err)
-	}
-	if problems != nil {
-		return nil, &InputError{problems}
+	if err := e.fits(context.Background(), value); err != nil {
+		return nil, err
 	}
 	return newInput(m)
+}
+
+// Validate reports where a document assembled from sections breaks the schema,
+// as an *InputError. It costs some milliseconds, which is why [Engine.Decide]
+// leaves it out: whoever starts something asks once, before the start.
+func (e *Engine) Validate(ctx context.Context, in *Input) error { return e.fits(ctx, in.term().Value) }
+
+func (e *Engine) fits(ctx context.Context, doc ast.Value) error {
+	problems, err := e.schema.validate(ctx, doc)
+	if err != nil {
+		return fmt.Errorf("check the input document: %w", err)
+	}
+	if problems != nil {
+		return &InputError{problems}
+	}
+	return nil
 }
 
 func newInput(m map[string]any) (*Input, error) {

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -21,6 +22,8 @@ import (
 	"github.com/lullhq/lull/policies"
 	"github.com/lullhq/lull/runner"
 )
+
+var reloads = flag.Int("reload.rounds", 60, "reloads after which heap and goroutines have to be as before")
 
 var update = flag.Bool("update", false, "write the golden parts of testdata/load")
 
@@ -195,10 +198,6 @@ func TestManyReloadsLeakNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rounds := 60
-	if n := os.Getenv("LULL_RELOADS"); n != "" {
-		fmt.Sscan(n, &rounds)
-	}
 	turn := func(i int) {
 		content = map[string]string{"thresholds/data.yaml": fmt.Sprintf("few_cores_count: %d\n", 2+i%7)}
 		if _, err := e.Reload(ctx); err != nil {
@@ -210,14 +209,16 @@ func TestManyReloadsLeakNothing(t *testing.T) {
 		turn(i)
 	}
 	heap, routines := live(), runtime.NumGoroutine()
-	for i := range rounds {
+	for i := range *reloads {
 		turn(i)
 	}
-	if got := live(); got > heap+4<<20 {
-		t.Errorf("the heap grew from %d to %d bytes in %d reloads", heap, got, rounds)
+	heapNow, routinesNow := live(), runtime.NumGoroutine()
+	t.Logf("%d reloads: heap %d -> %d bytes, goroutines %d -> %d", *reloads, heap, heapNow, routines, routinesNow)
+	if heapNow > heap+4<<20 {
+		t.Errorf("the heap grew from %d to %d bytes in %d reloads", heap, heapNow, *reloads)
 	}
-	if got := runtime.NumGoroutine(); got > routines+2 {
-		t.Errorf("got %d goroutines, had %d", got, routines)
+	if routinesNow > routines+2 {
+		t.Errorf("got %d goroutines, had %d", routinesNow, routines)
 	}
 }
 
@@ -235,25 +236,57 @@ func TestDecidingGoesOnDuringReloads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := input(t, e, nil)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for i := range 10 {
-			content = map[string]string{"thresholds/data.yaml": fmt.Sprintf("few_cores_count: %d\n", 1+i%3)}
-			_, _ = e.Reload(ctx)
+	runs := input(t, e, nil)
+	waits := input(t, e, map[string]any{"facts/presence/idle_seconds": 1})
+	var deciders sync.WaitGroup
+	stop, rounds := make(chan struct{}), [4]int{}
+	for i := range rounds {
+		deciders.Go(func() {
+			for ; ; rounds[i]++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				decideBothWays(t, e, runs, waits)
+			}
+		})
+	}
+	for i := range 10 {
+		content = map[string]string{"thresholds/data.yaml": fmt.Sprintf("few_cores_count: %d\n", 1+i%3)}
+		if i%4 == 3 {
+			content["eligibility/broken.rego"] = broken
 		}
-	}()
-	for {
-		if d := e.Decide(ctx, in); d.Verdict != engine.Run {
-			t.Fatalf("got %+v, want run by every generation", d)
-		}
-		select {
-		case <-done:
-			return
-		default:
+		if _, err := e.Reload(ctx); (err != nil) != (i%4 == 3) {
+			t.Errorf("reload %d: %v", i, err)
 		}
 	}
+	close(stop)
+	deciders.Wait()
+	if slices.Contains(rounds[:], 0) {
+		t.Errorf("rounds of the deciders: %v, want each to have decided", rounds)
+	}
+}
+
+// decideBothWays asks everything that reads the generation in force: what runs
+// by every generation, and what waits, why, and until when.
+func decideBothWays(t *testing.T, e *engine.Engine, runs, waits *engine.Input) {
+	ctx := context.Background()
+	if d := e.Decide(ctx, runs); d.Verdict != engine.Run {
+		t.Errorf("got %+v, want run by every generation", d)
+	}
+	d := e.Decide(ctx, waits)
+	if d.Verdict != engine.Wait || !slices.Contains(d.WaitsFor, "user_away") {
+		t.Errorf("got %+v, want a wait for user_away by every generation", d)
+	}
+	e.Next(waits, d, time.Unix(1_700_000_000, 0))
+	c := e.Rechecker()
+	c.Set("one", waits, d)
+	c.Share(runs.Facts, runs.Meta, runs.Clock)
+	if ready := c.Ready(ctx); len(ready) != 1 {
+		t.Errorf("ready: %v, want the one that waits for the user to be away", ready)
+	}
+	e.Status()
 }
 
 // hundred is a layer of 100 rule files.

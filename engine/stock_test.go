@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -80,7 +81,8 @@ func ours(t *testing.T, e *engine.Engine, doc map[string]any) (v any) {
 }
 
 // TestStockOPADecidesTheSame compares our decisions with those of stock opa on
-// the exported tree and on the bundle that stock opa builds of it.
+// the exported tree, on the bundle that stock opa builds of it, and on the one it
+// builds of the source tree as it lies there.
 func TestStockOPADecidesTheSame(t *testing.T) {
 	e := open(t)
 	dir := t.TempDir()
@@ -89,11 +91,8 @@ func TestStockOPADecidesTheSame(t *testing.T) {
 	}
 	docs := randomDocuments(t, 500)
 	exported := stockDecisions(t, docs, "-d", dir)
-	bundle := dir + ".tar.gz"
-	if out, err := exec.Command("opa", "build", "-b", dir, "-o", bundle).CombinedOutput(); err != nil {
-		t.Fatalf("opa build: %v\n%s", err, out)
-	}
-	built := stockDecisions(t, docs, "-b", bundle)
+	built := stockDecisions(t, docs, "-b", bundle(t, "", dir))
+	source := stockDecisions(t, docs, "-b", bundle(t, "..", "policies"))
 	for i, doc := range docs {
 		want := ours(t, e, doc)
 		if d := cmp.Diff(want, exported[i]); d != "" {
@@ -102,5 +101,20 @@ func TestStockOPADecidesTheSame(t *testing.T) {
 		if d := cmp.Diff(want, built[i]); d != "" {
 			t.Fatalf("document %d, built bundle (-ours +stock):\n%s", i, d)
 		}
+		if d := cmp.Diff(want, source[i]); d != "" {
+			t.Fatalf("document %d, bundle of policies (-ours +stock):\n%s", i, d)
+		}
 	}
+}
+
+// bundle runs opa build -b on a tree, in a directory, and returns the bundle.
+func bundle(t *testing.T, in, tree string) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "bundle.tar.gz")
+	cmd := exec.Command("opa", "build", "-b", tree, "-o", file)
+	cmd.Dir = in
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("opa build -b %s: %v\n%s", tree, err, out)
+	}
+	return file
 }

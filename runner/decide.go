@@ -47,8 +47,8 @@ func (r *Runner) consider(ctx context.Context, c candidate) time.Time {
 func (r *Runner) decideOn(ctx context.Context, c candidate, trusted map[string]any) (engine.Decision, *engine.Input, facts.Snapshot, engine.Next) {
 	in, snap, err := r.document(ctx, c, trusted)
 	if err != nil {
-		d := engine.Decision{Verdict: engine.Wait, WaitsFor: []string{"policy_error"}, DeniedBy: []string{}, Error: err.Error()}
-		return d, nil, snap, engine.Next{Flip: r.now().Add(fallbackCheck)}
+		d, next := r.unusable(err)
+		return d, nil, snap, next
 	}
 	r.worked.Decisions++
 	d := r.engine.Decide(ctx, in)
@@ -56,6 +56,12 @@ func (r *Runner) decideOn(ctx context.Context, c candidate, trusted map[string]a
 		return d, in, snap, engine.Next{}
 	}
 	return d, in, snap, r.engine.Next(in, d, r.now())
+}
+
+// unusable is the decision on a document that the policy cannot be asked about.
+func (r *Runner) unusable(err error) (engine.Decision, engine.Next) {
+	d := engine.Decision{Verdict: engine.Wait, WaitsFor: []string{engine.PolicyError}, DeniedBy: []string{}, Error: err.Error()}
+	return d, engine.Next{Flip: r.now().Add(fallbackCheck)}
 }
 
 // wait remembers why c does not run, and journals it when that has changed.
@@ -122,7 +128,8 @@ func failedTrust(err error) map[string]any {
 }
 
 // final is the second decision: trust's answer and fresh facts, the last step
-// before the start.
+// before the start. A document that breaks the schema starts nothing, whatever
+// the policy made of it: values of the wrong type compare, too.
 func (r *Runner) final(ctx context.Context, c candidate, pkg *trust.Package, v *trust.Verified, told map[string]any, err error) {
 	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
 		return
@@ -131,6 +138,11 @@ func (r *Runner) final(ctx context.Context, c candidate, pkg *trust.Package, v *
 	if err != nil {
 		r.refuse(c, pkg, d, err)
 		return
+	}
+	if d.Verdict == engine.Run {
+		if err := r.engine.Validate(ctx, in); err != nil {
+			d, next = r.unusable(err)
+		}
 	}
 	if d.Verdict != engine.Run {
 		r.wait(c, d, snap, next.Flip, true)

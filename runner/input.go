@@ -37,6 +37,9 @@ func (r *Runner) document(ctx context.Context, c candidate, trusted map[string]a
 	if c.up != nil {
 		doc["update"] = updateSection(c.up, pkg, now, r.honorsDeadlines(pkg))
 	}
+	if r.assembled != nil {
+		r.assembled(doc)
+	}
 	in, err := newInput(doc)
 	return in, snap, err
 }

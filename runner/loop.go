@@ -55,6 +55,7 @@ func (r *Runner) loop(ctx context.Context) {
 			rest.wake()
 		}
 		next := r.turn(ctx)
+		r.lookAgain()
 		timer.Stop()
 		if !next.IsZero() {
 			timer.Reset(max(0, next.Sub(r.now())) + time.Millisecond)

@@ -36,6 +36,9 @@ type machine struct {
 	pkg    string // its package directory, outside the root
 	bytes  []byte // the artifact
 	roots  []trust.Refresher
+	now    func() time.Time     // nil: time.Now
+	spoil  func(map[string]any) // what happens to each input document; nil: it has to fit the schema
+	seen   func(map[string]any) // sees each input document; may be nil
 }
 
 const (
@@ -258,11 +261,12 @@ func (m *machine) start() *control.Client {
 	m.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan struct{})
-	r, err := runner.New(ctx, runner.Options{Paths: m.paths, Logger: testLogger(m.t), Roots: m.roots, Ready: func() { close(ready) }})
+	r, err := runner.New(ctx, runner.Options{Paths: m.paths, Logger: testLogger(m.t), Roots: m.roots, Now: m.now, Ready: func() { close(ready) }})
 	if err != nil {
 		cancel()
 		m.t.Fatal(err)
 	}
+	r.OnDocument(m.onDocument)
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
 	m.t.Cleanup(func() {

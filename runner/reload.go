@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/lullhq/lull/engine"
 	"github.com/lullhq/lull/runner/journal"
@@ -73,6 +74,23 @@ func (r *Runner) watch(ctx context.Context) (*watchers, error) {
 	}
 	w.wg.Go(func() { r.watchFacts(ctx) })
 	return w, nil
+}
+
+// lookAgainAfter is how old the last comparison of the directories may grow
+// while the daemon is awake. Nothing wakes it for that.
+const lookAgainAfter = 10 * time.Minute
+
+// lookAgain finds edits that no event told of. It runs on wakes that happen
+// anyway, and the watches' own goroutines read the files.
+func (r *Runner) lookAgain() {
+	now := r.now()
+	if age := now.Sub(r.looked); age >= 0 && age < lookAgainAfter {
+		return
+	}
+	r.looked = now
+	for _, w := range r.dirs {
+		w.Recheck()
+	}
 }
 
 // watchFacts follows the facts that the policies in force read, and follows

@@ -19,6 +19,7 @@ import (
 	"github.com/lullhq/lull/runner/control"
 	"github.com/lullhq/lull/runner/execute"
 	"github.com/lullhq/lull/runner/journal"
+	"github.com/lullhq/lull/runner/watch"
 	"github.com/lullhq/lull/trust"
 )
 
@@ -59,6 +60,8 @@ type Runner struct {
 	stopped chan struct{}
 	work    sync.WaitGroup // goroutines that the loop started
 
+	assembled func(map[string]any) // sees each input document; for tests
+
 	// Owned by the loop.
 	state    *state
 	packages map[string]*trust.Package // by updater id
@@ -72,6 +75,8 @@ type Runner struct {
 	dropins  map[string]string  // drop-in id → fingerprint last taken or refused
 	syncing  bool               // the drop-in directories are being read
 	resync   bool               // and have changed since
+	dirs     []*watch.Watcher   // compared again now and then, see lookAgain
+	looked   time.Time          // when that was
 	events   map[chan journal.Record]bool
 
 	// Shared with the reflex and the watchers.
@@ -111,6 +116,7 @@ func New(ctx context.Context, o Options) (r *Runner, err error) {
 		r.now = time.Now
 	}
 	r.since = r.now()
+	r.looked = r.since
 	opened := r
 	defer func() {
 		if err != nil {
@@ -246,6 +252,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	if r.opt.Ready != nil {
 		r.opt.Ready()
 	}
+	r.dirs = watchers.list
 	r.loop(ctx)
 	cancel()
 	watchers.close()

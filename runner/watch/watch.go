@@ -6,6 +6,11 @@
 // files: a watch on a file is lost when an editor renames a new one over it,
 // and a Kubernetes-style symlink swap is not seen on it at all. Any event is
 // "something changed"; the reader takes a fresh look and compares digests.
+//
+// Some changes make no event: those that another machine makes on a network
+// file system, those through a shared mapping, those below a directory for
+// which the kernel had no watch left. [Watcher.Recheck] finds them by content,
+// whenever its owner is awake anyway.
 package watch
 
 import (
@@ -32,16 +37,26 @@ type Options struct {
 
 // Watcher watches until Close.
 type Watcher struct {
-	opt  Options
-	fs   *fsnotify.Watcher
-	out  chan struct{}
-	stop chan struct{}
-	wg   sync.WaitGroup
+	opt   Options
+	fs    *fsnotify.Watcher
+	out   chan struct{}
+	again chan struct{} // Recheck was called
+	stop  chan struct{}
+	wg    sync.WaitGroup
 }
 
 // New starts watching. It returns once the watches are in place, so a change
 // after New is never missed.
 func New(o Options) (*Watcher, error) {
+	w, err := prepare(o)
+	if err == nil {
+		w.wg.Go(w.run)
+	}
+	return w, err
+}
+
+// prepare is New up to the goroutine.
+func prepare(o Options) (*Watcher, error) {
 	if o.Debounce == 0 {
 		o.Debounce = 150 * time.Millisecond
 	}
@@ -55,14 +70,23 @@ func New(o Options) (*Watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch directories: %w; raise fs.inotify.max_user_instances if it is exhausted", err)
 	}
-	w := &Watcher{opt: o, fs: notify, out: make(chan struct{}, 1), stop: make(chan struct{})}
+	w := &Watcher{opt: o, fs: notify, out: make(chan struct{}, 1), again: make(chan struct{}, 1), stop: make(chan struct{})}
 	w.place()
-	w.wg.Go(w.run)
 	return w, nil
 }
 
 // C receives after a burst of changes has gone quiet. It is closed by Close.
 func (w *Watcher) C() <-chan struct{} { return w.out }
+
+// Recheck compares what is there with what was there at the last call, by
+// content, and tells when it differs. The first call has nothing to compare
+// with and tells. It does not wait: the watch's goroutine reads the files.
+func (w *Watcher) Recheck() {
+	select {
+	case w.again <- struct{}{}:
+	default: // one is under way already
+	}
+}
 
 // Close ends the watch and waits for its goroutine.
 func (w *Watcher) Close() error {
@@ -77,6 +101,7 @@ func (w *Watcher) run() {
 	quiet := time.NewTimer(time.Hour)
 	quiet.Stop()
 	var since time.Time // of the burst; zero: none
+	var last print
 	for {
 		select {
 		case <-w.stop:
@@ -91,6 +116,15 @@ func (w *Watcher) run() {
 			}
 			// An overflow lost events, any other error may have: look again.
 			w.opt.Logger.Warn("directory watch", "err", err)
+		case <-w.again:
+			now := fingerprint(w.opt.Dirs)
+			if now == last {
+				continue
+			}
+			last = now
+			w.place()
+			w.tell()
+			continue
 		case <-quiet.C:
 			since = time.Time{}
 			w.place()
