@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -52,7 +53,12 @@ func TestAStormOfEditsCostsOneCompileAfterIt(t *testing.T) {
 		want = 3 // a machine too busy to make one storm of them
 	}
 	if got := m.policyRecords() - before; got < 1 || got > want {
-		t.Errorf("1000 edits in %v cost %d compiles, want %d", last.Sub(began), got, want)
+		t.Errorf("1000 edits in %v, longest pause %v, cost %d compiles, want %d", last.Sub(began), pause, got, want)
+		for _, rec := range m.records() {
+			if strings.HasPrefix(rec.Kind, "policy_") {
+				t.Logf("%v after the first edit: %s %s", rec.Time.Sub(began), rec.Kind, rec.Body)
+			}
+		}
 	}
 }
 

@@ -144,7 +144,10 @@ func TestADocumentAboutWhatTrustRefusedFitsTheSchema(t *testing.T) {
 	if _, err := c.Do(ctx, "hold", updaterID, control.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 20*time.Second, func() (bool, string) { _, ended := m.finished("scan"); return ended || m.ran("scan begin") == 0, "a scan runs" })
+	eventually(t, 20*time.Second, func() (bool, string) {
+		_, ended := m.finished("scan")
+		return ended || m.ran("scan begin") == 0, "a scan runs"
+	})
 	m.spoilStore("feed.url")
 	if _, err := c.Do(ctx, "unhold", updaterID, control.Request{}); err != nil {
 		t.Fatal(err)

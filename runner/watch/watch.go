@@ -106,10 +106,11 @@ func (w *Watcher) run() {
 		select {
 		case <-w.stop:
 			return
-		case _, ok := <-w.fs.Events:
+		case event, ok := <-w.fs.Events:
 			if !ok {
 				return
 			}
+			w.appeared(event)
 		case err, ok := <-w.fs.Errors:
 			if !ok {
 				return
@@ -138,6 +139,32 @@ func (w *Watcher) run() {
 	}
 }
 
+// appeared watches a new directory at once: what goes on in it is part of the
+// burst that made it, and a burst that is not seen looks quiet.
+func (w *Watcher) appeared(event fsnotify.Event) {
+	if !event.Has(fsnotify.Create) {
+		return
+	}
+	if info, err := os.Lstat(event.Name); err != nil || !info.IsDir() {
+		return
+	}
+	for _, dir := range w.opt.Dirs {
+		real, err := filepath.EvalSymlinks(dir)
+		switch {
+		case below(event.Name, dir), err == nil && below(event.Name, real):
+			w.walk(event.Name)
+		case below(dir, event.Name):
+			w.place()
+		}
+	}
+}
+
+// below reports whether path is dir or lies in it.
+func below(path, dir string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
+}
+
 func (w *Watcher) tell() {
 	select {
 	case w.out <- struct{}{}:
@@ -158,18 +185,23 @@ func (w *Watcher) place() {
 			target = real
 			w.add(existingParent(real))
 		}
-		err := filepath.WalkDir(target, func(path string, d fs.DirEntry, err error) error {
-			if err == nil && d.IsDir() {
-				w.add(path)
-			}
-			if err == nil && d.Type()&fs.ModeSymlink != 0 {
-				w.follow(path)
-			}
-			return nil
-		})
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			w.opt.Logger.Warn("directory watch", "dir", dir, "err", err)
+		w.walk(target)
+	}
+}
+
+// walk watches dir and everything below.
+func (w *Watcher) walk(dir string) {
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			w.add(path)
 		}
+		if err == nil && d.Type()&fs.ModeSymlink != 0 {
+			w.follow(path)
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		w.opt.Logger.Warn("directory watch", "dir", dir, "err", err)
 	}
 }
 

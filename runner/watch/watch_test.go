@@ -94,3 +94,23 @@ func TestAStormOfEditsIsToldFewTimes(t *testing.T) {
 		t.Errorf("1000 edits were told %d times", told)
 	}
 }
+
+func TestEditsInADirectoryThatTheBurstMadeProlongTheBurst(t *testing.T) {
+	base := t.TempDir()
+	dir := filepath.Join(base, "etc", "policies")
+	w, err := New(Options{Dirs: []string{dir}, Debounce: 200 * time.Millisecond})
+	must(t, err)
+	t.Cleanup(func() { w.Close() })
+	sub := filepath.Join(dir, "a", "b")
+	must(t, os.MkdirAll(sub, 0o755))
+	for range 30 { // 900 ms without 200 ms of quiet
+		time.Sleep(30 * time.Millisecond)
+		must(t, os.WriteFile(filepath.Join(sub, "x.rego"), []byte("x"), 0o644))
+		select {
+		case <-w.C():
+			t.Fatal("told in the middle of the burst")
+		default:
+		}
+	}
+	sees(t, w, "the end of the burst")
+}
