@@ -23,7 +23,7 @@ var (
 // devices, but firmware may throttle without them.
 type thermalCollector struct {
 	root     *root
-	looked   bool
+	found    time.Duration // boot time at which sources were looked for; 0 = never
 	counters []throttleCounter
 	zones    []thermalZone
 	cooling  []*kept
@@ -41,16 +41,22 @@ type thermalZone struct {
 	trip int64 // millidegrees from which the kernel slows something down
 }
 
+const cpuDir = "/sys/devices/system/cpu"
+
 func (*thermalCollector) facts() []fact { return []fact{throttled} }
 
 func (t *thermalCollector) collect(_ context.Context, b *batch) {
-	if !t.looked {
-		t.looked = true
+	if t.sources() == 0 && (t.found == 0 || b.now.boot-t.found > time.Minute) { // a driver may come later than lull
+		t.found = b.now.boot
 		t.findCounters()
 		t.findZones()
 		t.findCooling()
 	}
-	if len(t.counters)+len(t.zones)+len(t.cooling) == 0 {
+	if t.sources() == 0 {
+		if !t.root.exists(cpuDir) {
+			b.unknown(throttled, cpuDir+" cannot be read: nobody can tell whether something measures heat")
+			return
+		}
 		b.notApplicable(throttled, "nothing on this machine tells how hot its processors are")
 		return
 	}
@@ -61,6 +67,8 @@ func (t *thermalCollector) collect(_ context.Context, b *batch) {
 	}
 	b.bool(throttled, slowed, from)
 }
+
+func (t *thermalCollector) sources() int { return len(t.counters) + len(t.zones) + len(t.cooling) }
 
 // look reads every source: one that says the machine is hot is believed. from
 // is the best source that answered, nil when none did.
@@ -90,10 +98,9 @@ func (t *thermalCollector) look(now time.Duration) (slowed bool, from *origin) {
 }
 
 func (t *thermalCollector) findCounters() {
-	const dir = "/sys/devices/system/cpu"
-	for _, name := range t.root.list(dir) {
+	for _, name := range t.root.list(cpuDir) {
 		for _, kind := range []string{"core", "package"} {
-			f := t.root.keep(dir+"/"+name+"/thermal_throttle/"+kind+"_throttle_count", 32)
+			f := t.root.keep(cpuDir+"/"+name+"/thermal_throttle/"+kind+"_throttle_count", 32)
 			if v, ok := f.integer(); ok {
 				t.counters = append(t.counters, throttleCounter{f, uint64(v), true})
 			}

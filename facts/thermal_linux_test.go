@@ -11,6 +11,7 @@ import (
 const (
 	zone   = "sys/class/thermal/thermal_zone0/"
 	cooler = "sys/class/thermal/cooling_device0/"
+	cpus   = "sys/devices/system/cpu/online"
 	cpu0   = "sys/devices/system/cpu/cpu0/thermal_throttle/core_throttle_count"
 )
 
@@ -40,14 +41,15 @@ func TestHeatIsToldByWhatTheMachineHas(t *testing.T) {
 		bits  uint64
 		later map[string]string // written before the second look, whose answer counts
 	}{
-		{"nothing measures heat", map[string]string{"proc/uptime": "1 1"}, cellNotApplicable, 0, nil},
+		{"nothing measures heat", map[string]string{cpus: "0-1"}, cellNotApplicable, 0, nil},
+		{"no sysfs to look into", map[string]string{"proc/uptime": "1 1"}, cellUnknown, 0, nil},
 		{"a warm zone below the point where it acts", zoned("60000"), cellKnown, 0, nil},
 		{"a zone at the point where it acts", zoned("95000"), cellKnown, 1, nil},
 		{"a frozen sensor outdoors", zoned("-5000"), cellKnown, 0, nil},
-		{"a zone without a point where it acts says nothing", map[string]string{zone + "temp": "99000"}, cellNotApplicable, 0, nil},
+		{"a zone without a point where it acts says nothing", map[string]string{cpus: "0-1", zone + "temp": "99000"}, cellNotApplicable, 0, nil},
 		{"an idle fan and a processor that is not held back", idle, cellKnown, 0, nil},
 		{"a processor that the kernel holds back", map[string]string{cooler + "type": "Processor", cooler + "cur_state": "3"}, cellKnown, 1, nil},
-		{"a fan at full speed is no processor", map[string]string{cooler + "type": "Fan", cooler + "cur_state": "9"}, cellNotApplicable, 0, nil},
+		{"a fan at full speed is no processor", map[string]string{cpus: "0-1", cooler + "type": "Fan", cooler + "cur_state": "9"}, cellNotApplicable, 0, nil},
 		{"one zone is hot although the counter stands still", with(zoned("96000"), cpu0, "7"), cellKnown, 1, nil},
 		{"a counter that stands still", map[string]string{cpu0: "7"}, cellKnown, 0, map[string]string{cpu0: "7"}},
 		{"a counter that grows", map[string]string{cpu0: "7"}, cellKnown, 1, map[string]string{cpu0: "8"}},
@@ -81,5 +83,33 @@ func TestHeatIsToldByWhatTheMachineHas(t *testing.T) {
 				t.Error("no reason given")
 			}
 		})
+	}
+}
+
+// Drivers of sensors are loaded while the machine boots, and so is lull.
+func TestASensorThatComesLateIsFound(t *testing.T) {
+	r := plant(t, map[string]string{cpus: "0-1"})
+	heat := &thermalCollector{root: r}
+	defer heat.close()
+	look := func(boot time.Duration) cell {
+		b := &batch{cells: make([]cell, len(declared)), want: make([]bool, len(declared)), now: instant{boot: boot}}
+		b.want[throttled] = true
+		heat.collect(context.Background(), b)
+		return b.cells[throttled]
+	}
+	if got := look(10 * time.Second); got.state != cellNotApplicable {
+		t.Fatalf("before: got state %d", got.state)
+	}
+	for name, text := range zoned("99000") {
+		file := filepath.Join(r.dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := look(2 * time.Minute); got.state != cellKnown || got.bits != 1 {
+		t.Errorf("after: got state %d, value %d (%s), want a hot machine", got.state, got.bits, got.text)
 	}
 }

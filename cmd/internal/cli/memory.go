@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"math"
 	"runtime/debug"
 	"runtime/metrics"
 )
@@ -10,9 +9,9 @@ const (
 	// worthFreeing is how much must have been allocated since the last rest to
 	// look for what can be given back: looking costs dozens of wake-ups.
 	worthFreeing = 1 << 20
-	// restingLimit bounds what a resting daemon may allocate without its
-	// collector, should events that wake nobody add up.
-	restingLimit = 48 << 20
+	// restingRoom is what a resting daemon may allocate without its collector,
+	// should events that wake nobody add up.
+	restingRoom = 32 << 20
 )
 
 // memory gives back what a waiting daemon does not need. While it rests the
@@ -21,25 +20,28 @@ const (
 // (runtime/proc.go, forcegcperiod).
 type memory struct {
 	allocated uint64 // at the last rest
+	limit     int64  // the administrator's GOMEMLIMIT, in force but for the rest
 }
 
 func (m *memory) rest(resting bool) {
 	if !resting {
 		debug.SetGCPercent(daemonGC)
-		debug.SetMemoryLimit(math.MaxInt64)
+		debug.SetMemoryLimit(m.limit)
 		return
 	}
-	debug.SetMemoryLimit(restingLimit)
 	debug.SetGCPercent(-1)
-	if now := allocatedBytes(); now-m.allocated > worthFreeing {
+	if now := measured("/gc/heap/allocs:bytes"); now-m.allocated > worthFreeing {
 		debug.FreeOSMemory()
 		dropProgramPages()
 		m.allocated = now
 	}
+	inUse := measured("/memory/classes/total:bytes") - measured("/memory/classes/heap/released:bytes")
+	m.limit = debug.SetMemoryLimit(-1)
+	debug.SetMemoryLimit(min(m.limit, int64(inUse)+restingRoom))
 }
 
-func allocatedBytes() uint64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+func measured(name string) uint64 {
+	sample := []metrics.Sample{{Name: name}}
 	metrics.Read(sample)
 	return sample[0].Value.Uint64()
 }
