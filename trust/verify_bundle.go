@@ -79,7 +79,7 @@ func VerifyBundle(ctx context.Context, o VerifyOptions) (*VerifyResult, error) {
 	switch {
 	case q.bare != nil:
 		res.Format = "signature"
-		err = q.bareSignature(res)
+		err = q.bareSignature(ctx, res)
 	case q.identity != nil:
 		err = q.byIdentity(res)
 	default:
@@ -143,6 +143,11 @@ func (q *question) loadSignature() error {
 		data, err := readRegular(q.Signature, 64<<10)
 		q.bare = bareSignature(data)
 		q.hash = crypto.SHA256
+		for h, name := range hashNames {
+			if strings.HasPrefix(q.Digest, name+":") {
+				q.hash = h
+			}
+		}
 		return err
 	}
 	data, err := readRegular(q.Bundle, maxBundle)
@@ -286,12 +291,31 @@ func (q *question) parseDigest() error {
 	return nil
 }
 
-func (q *question) bareSignature(res *VerifyResult) error {
+// bareSignature tries one hash after the other, as such a signature does not
+// say which it is over; the file is read again only where SHA-256 was not it.
+func (q *question) bareSignature(ctx context.Context, res *VerifyResult) error {
 	res.KeyType, res.SPKI = q.key.Type, q.key.SPKIHex()
-	if err := sig.VerifyDetached(q.key, q.bare, q.hash, q.subject.Digest); err != nil {
-		return because(ErrSignature, q.Signature, "", err)
+	err := sig.VerifyDetached(q.key, q.bare, q.hash, q.subject.Digest)
+	if err == nil || q.File == "" || q.key.Type == "ed25519" {
+		return q.asBare(err)
 	}
-	return nil
+	for _, q.hash = range detachedHashes[1:] {
+		if err := q.hashFile(ctx); err != nil {
+			return err
+		}
+		if sig.VerifyDetached(q.key, q.bare, q.hash, q.subject.Digest) == nil {
+			res.Digest = q.digestText()
+			return nil
+		}
+	}
+	return q.asBare(err)
+}
+
+func (q *question) asBare(err error) error {
+	if err == nil {
+		return nil
+	}
+	return because(ErrSignature, q.Signature, "", err)
 }
 
 func (q *question) byKey(res *VerifyResult) error {
