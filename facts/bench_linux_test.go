@@ -3,6 +3,7 @@ package facts
 import (
 	"context"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -110,6 +111,22 @@ func TestASnapshotOfHotFactsAllocatesOnce(t *testing.T) {
 	time.Sleep(minLook)
 	if n := testing.AllocsPerRun(50, func() { g.Snapshot(context.Background(), hot, Target{Path: "/"}) }); n > 1 {
 		t.Errorf("got %v allocations, want at most 1", n)
+	}
+}
+
+// What asks once, as `lull facts` does, takes the two looks that a rate needs
+// within its one snapshot.
+func TestOneSnapshotKnowsRates(t *testing.T) {
+	g, err := New(Options{SystemBus: "-"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	s := g.Snapshot(context.Background(), hot, Target{Path: "/"})
+	for _, id := range []ID{"cpu.busy_ratio", "storage.io_queue_depth", "storage.io_busy_ratio"} {
+		if v := s.Get(id); v.State == Unknown && strings.Contains(v.Why, "usable looks") {
+			t.Errorf("%s: %s", id, v.Why)
+		}
 	}
 }
 

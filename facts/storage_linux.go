@@ -144,7 +144,7 @@ func (s *storageCollector) collectSpace(b *batch, v *volume) {
 func (s *storageCollector) volume(target string, now time.Duration) *volume {
 	looked := s.looked == now && now > 0
 	s.looked = now
-	if s.mounts == nil || !looked && s.changes.changed() {
+	if !looked && s.changes.changed() || s.mounts == nil {
 		s.forget()
 		s.mounts = parseMountinfo(readAll(s.root, "/proc/self/mountinfo"))
 	}
