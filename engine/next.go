@@ -14,7 +14,7 @@ import (
 // shrinking those that fall: when a comparison with one flips can be computed.
 var (
 	growing = []string{"facts.presence.idle_seconds", "facts.presence.busy_seconds", "facts.presence.system_idle_seconds",
-		"facts.presence.agent_held_seconds", "facts.host.uptime_seconds", "facts.host.since_resume_seconds",
+		"facts.presence.agent_held_seconds", "facts.presence.agent_busy_seconds", "facts.host.uptime_seconds", "facts.host.since_resume_seconds",
 		"update.waited_seconds", "clock.unix_seconds"}
 	shrinking = []string{"update.deadline_in_seconds", "control.retry_in_seconds"}
 	// byEvent are the inputs whose changes are announced, as far as there is a

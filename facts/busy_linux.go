@@ -1,6 +1,8 @@
 package facts
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -8,8 +10,6 @@ import (
 
 // busyWatch remembers since when each reason not to disturb holds.
 type busyWatch struct{ since map[string]time.Duration }
-
-var fromBusy = &origin{"logind, sound, agents", good}
 
 // look takes in the reasons that hold now and returns the age of the newest.
 func (w *busyWatch) look(now time.Duration, reasons map[string]time.Duration) time.Duration {
@@ -39,64 +39,128 @@ func (w *busyWatch) describe(now time.Duration) string {
 	return strings.Join(keys, "; ")
 }
 
+// disturbance is what is known about reasons not to disturb: by whom, and what
+// would have to answer and does not. What agents of users say who are not at the
+// machine is kept apart, as it counts for a limited time only.
+type disturbance struct {
+	seated, away         map[string]time.Duration // "reason by whom" to the age its source knows of, 0 when it knows none
+	unheard, unheardAway string                   // why somebody who should tell does not, "" when all do
+	origin               *origin
+}
+
+var (
+	fromBusy     = &origin{"logind, sound, agents", good}
+	fromNoScreen = &origin{"no session manager and no screen", assumed}
+)
+
 // collectBusy finds the reasons not to disturb.
 func (p *presenceCollector) collectBusy(b *batch, l *logindState, err error, told []agentReport) {
-	if !b.wantsAny(busy, busySeconds) {
+	if !b.wantsAny(busy, busySeconds, agentBusySeconds) {
 		return
 	}
-	if err != nil && (!absent(err) || p.hasDisplay()) {
-		b.unknownAll(err.Error(), busy, busySeconds)
-		return
-	}
-	reasons := p.busyReasons(l, told)
-	if why := unheard(told); why != "" && len(reasons) == 0 {
-		b.unknownAll(why, busy, busySeconds)
-		return
-	}
+	d := p.disturbance(l, err, told)
+	p.collectBusyHold(b, d)
+	reasons := maps.Clone(d.seated)
+	maps.Copy(reasons, d.away)
 	newest := p.busy.look(b.now.boot, reasons)
-	b.list(busy, reasonNames(reasons), fromBusy)
-	b.remark(busy, p.busy.describe(b.now.boot))
-	if len(reasons) == 0 {
-		b.notApplicable(busySeconds, "nothing is busy")
+	unheard := cmp.Or(d.unheard, d.unheardAway)
+	if len(reasons) == 0 && unheard != "" {
+		b.unknownAll(unheard, busy, busySeconds)
 		return
 	}
-	b.seconds(busySeconds, newest, fromBusy)
+	b.list(busy, reasonNames(reasons), d.origin)
+	b.remark(busy, p.busy.describe(b.now.boot))
+	switch {
+	case len(reasons) == 0:
+		b.notApplicable(busySeconds, "nothing is busy")
+	case unheard != "": // there may be a newer reason
+		b.unknown(busySeconds, unheard)
+	default:
+		b.seconds(busySeconds, newest, d.origin)
+	}
 }
 
-// unheard says which agent that should tell its session's reasons does not, ""
-// when all do: what it would say is not known to be nothing.
-func unheard(told []agentReport) string {
-	for _, t := range told {
-		switch {
-		case t.name != "":
-			return t.name + ": " + t.why
-		case t.why != "":
-			return "the agent of user " + t.user() + " does not answer: " + t.why
+// collectBusyHold tells for how long agents of users who are elsewhere have
+// alone kept the machine from counting as not busy.
+func (p *presenceCollector) collectBusyHold(b *batch, d disturbance) {
+	held := p.busyHeld.look(b.now.boot, len(d.away) > 0 || d.unheardAway != "", d.unheardAway != "")
+	switch {
+	case d.unheard != "":
+		b.unknown(agentBusySeconds, d.unheard)
+	case len(d.seated) > 0:
+		b.seconds(agentBusySeconds, 0, d.origin)
+	default:
+		b.seconds(agentBusySeconds, held, d.origin)
+	}
+}
+
+// disturbance asks everybody. Who has to be asked is decided by what there is:
+// a person's graphical session has an agent, as only it sees full screens,
+// games and films; a machine with a screen or seats has a session manager.
+// Without session manager, seats, screen and display server nothing can be shown
+// to anybody, and only a microphone in use is a reason.
+func (p *presenceCollector) disturbance(l *logindState, err error, told []agentReport) disturbance {
+	d := disturbance{seated: map[string]time.Duration{}, away: map[string]time.Duration{}, origin: fromBusy}
+	if err != nil {
+		d.origin = fromNoScreen
+		if !absent(err) || p.root.exists("/run/systemd/seats") || p.hasDisplay() || p.hasDisplayServer() {
+			d.unheard, d.origin = err.Error(), fromBusy
 		}
 	}
-	return ""
-}
-
-// busyReasons maps "reason by whom" to the age its source knows of, 0 when it
-// does not know any.
-func (p *presenceCollector) busyReasons(l *logindState, told []agentReport) map[string]time.Duration {
-	reasons := map[string]time.Duration{}
 	if l != nil {
 		for _, i := range l.others() {
 			if i.blocks("idle") {
-				reasons[busyDisplay+" by "+i.Who] = 0
+				d.seated[busyDisplay+" by "+i.Who] = 0
 			}
 		}
 	}
 	if p.recording() {
-		reasons[busyCall+" by a sound capture"] = 0
+		d.seated[busyCall+" by a sound capture"] = 0
 	}
-	for _, t := range told {
-		for reason, age := range t.busy {
-			reasons[reason+" by the agent of user "+t.user()] = age
+	for _, t := range append(told, p.unwatched(l, told)...) {
+		d.add(t, t.name != "" || t.seated(l))
+	}
+	return d
+}
+
+func (d *disturbance) add(t agentReport, seated bool) {
+	reasons, unheard := d.away, &d.unheardAway
+	if seated {
+		reasons, unheard = d.seated, &d.unheard
+	}
+	switch {
+	case t.name != "":
+		*unheard = cmp.Or(*unheard, t.name+": "+t.why)
+	case t.why != "":
+		*unheard = cmp.Or(*unheard, "the agent of user "+t.user()+" does not answer: "+t.why)
+	}
+	for reason, age := range t.busy {
+		reasons[reason+" by the agent of user "+t.user()] = age
+	}
+}
+
+// unwatched reports for people's graphical sessions that no agent speaks for.
+// Of a captured machine's agents only the reasons are on record.
+func (p *presenceCollector) unwatched(l *logindState, told []agentReport) (none []agentReport) {
+	if l == nil {
+		return nil
+	}
+	for _, s := range l.Sessions {
+		key := agentKey{s.UID, s.ID}
+		if !s.person() || !s.graphical() || slices.ContainsFunc(told, func(t agentReport) bool { return t.agentKey == key }) {
+			continue
 		}
+		if c := p.root.captured; c != nil && c.Agents[s.ID] != nil {
+			r := agentReport{agentKey: key, busy: map[string]time.Duration{}}
+			for _, reason := range c.Agents[s.ID] {
+				r.busy[reason] = 0
+			}
+			none = append(none, r)
+			continue
+		}
+		none = append(none, agentReport{agentKey: key, why: "session " + s.ID + " has none; start it there: systemctl --user start lull-agent"})
 	}
-	return reasons
+	return none
 }
 
 func reasonKeys(reasons map[string]time.Duration) []string {
@@ -148,4 +212,13 @@ func (p *presenceCollector) hasDisplay() bool {
 		}
 	}
 	return false
+}
+
+// hasDisplayServer reports whether an X server or a Wayland compositor runs.
+func (p *presenceCollector) hasDisplayServer() bool {
+	if p.root.captured != nil {
+		return false
+	}
+	return len(p.root.glob("/tmp/.X11-unix/X*")) > 0 || len(p.root.glob("/run/user/*/wayland-*")) > 0 ||
+		strings.Contains(readAll(p.root, "/proc/net/unix"), "@/tmp/.X11-unix/X")
 }

@@ -17,6 +17,7 @@ type captured struct {
 	TerminalIdle  map[string]int64       `json:"terminal_idle_seconds,omitempty"`
 	Logind        *logindState           `json:"logind,omitempty"`
 	Network       *networkState          `json:"network_manager,omitempty"`
+	Agents        map[string][]string    `json:"agents,omitempty"` // what the agent of each session gave as reasons not to disturb, by session
 	Profile       string                 `json:"power_profile,omitempty"`
 	PackageLocked bool                   `json:"package_locked,omitempty"`
 }

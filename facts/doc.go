@@ -21,6 +21,14 @@
 // seen anybody, and in a container. Watching input devices needs root; without
 // it, a session's agent (package facts/agent) stands in.
 //
+// presence.busy lists reasons not to disturb. It is unknown where somebody should
+// tell of them and does not: a graphical session's agent, the session manager of
+// a machine with a screen, seats or a display server. A machine that has none of
+// these has nobody to show anything to. What agents of users say who are not at
+// the machine (their session is not the active one of a seat) is told apart,
+// presence.agent_busy_seconds and presence.agent_held_seconds, so that a policy
+// can limit it in time.
+//
 // # Cost
 //
 // Only wanted facts open files. What is read often is kept open and read with

@@ -5,9 +5,10 @@ import (
 	"time"
 )
 
-// holdWatch times for how long agents alone have kept the machine in use
-// without a break. A person who uses it takes breaks; an agent that was never
-// told to stop, or will not, does not.
+// holdWatch times for how long agents of users who are elsewhere have kept the
+// machine in use, or busy, without a break. A person who uses it takes breaks; an
+// agent that was never told to stop, or will not, does not. That others use the
+// machine meanwhile is no break.
 type holdWatch struct {
 	holding bool
 	silent  bool
@@ -15,18 +16,14 @@ type holdWatch struct {
 	looked  time.Duration
 }
 
-const (
-	// heldSlack is how much earlier a system source may have seen the same input.
-	heldSlack = 30 * time.Second
-	// heldBreak is how long an absence ends a hold. It is the longest that the
-	// default policies wait for.
-	heldBreak = 30 * time.Minute
-)
+// heldBreak is how long an absence ends a hold. It is the longest that the
+// default policies wait for.
+const heldBreak = 30 * time.Minute
 
-// look takes in whether agents alone hold the machine now, and whether they do
-// so by not answering, and returns for how long they have. Between two looks
-// that are too far apart the user may have taken a break, so the hold begins
-// anew; an agent that answers again is looked at when it joins.
+// look takes in whether agents hold the machine now, and whether they do so by
+// not answering, and returns for how long they have. Between two looks that are
+// too far apart the user may have taken a break, so the hold begins anew; an
+// agent that answers again is looked at when it joins.
 func (h *holdWatch) look(now time.Duration, holding, silent bool) time.Duration {
 	if !h.holding || !h.silent && now-h.looked > heldBreak {
 		h.since = now
@@ -44,4 +41,29 @@ func (a agentReport) seated(l *logindState) bool {
 	return l == nil || slices.ContainsFunc(l.Sessions, func(x session) bool {
 		return x.UID == a.uid && x.person() && x.State == "active" && !x.Remote && x.Seat != ""
 	})
+}
+
+// keepLooking has whoever watches look again before the looks at a hold are too
+// far apart: agents tell of a user who comes, not of one who goes. The timer runs
+// only during a hold, and only while somebody watches. The caller holds p.mu.
+func (p *presenceCollector) keepLooking() {
+	if !p.held.holding && !p.busyHeld.holding || len(p.wakers) == 0 || p.again != nil {
+		return
+	}
+	p.again = time.AfterFunc(heldBreak/2, func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.again = nil
+		for wake := range p.wakers {
+			(*wake)(agentHeldSeconds, agentBusySeconds)
+		}
+	})
+}
+
+// stopLooking stops the timer when nobody watches any more. The caller holds p.mu.
+func (p *presenceCollector) stopLooking() {
+	if len(p.wakers) == 0 && p.again != nil {
+		p.again.Stop()
+		p.again = nil
+	}
 }

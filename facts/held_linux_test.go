@@ -2,6 +2,7 @@ package facts
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -48,4 +49,49 @@ func TestOnlyAgentsOfUsersWhoAreNotAtTheMachineCanBeOverruled(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
 		}
 	}
+}
+
+func TestAgentsElsewhereHoldThoughSomebodyIsAtTheMachine(t *testing.T) {
+	input := report{source: "input", answer: answered, idle: time.Second, proof: true}
+	for name, c := range map[string]struct {
+		reports       []report
+		holding, mute bool
+	}{
+		"somebody elsewhere too":        {[]report{input, {answer: answered, idle: time.Minute, agent: true}}, true, false},
+		"somebody elsewhere had a rest": {[]report{input, {answer: answered, idle: heldBreak, agent: true}}, false, false},
+		"an agent is silent":            {[]report{input, {answer: silent, agent: true}}, true, true},
+		"a source here is silent":       {[]report{{answer: silent}}, false, false},
+		"nobody elsewhere":              {[]report{input}, false, false},
+	} {
+		if holding, mute := heldByAgents(c.reports); holding != c.holding || mute != c.mute {
+			t.Errorf("%s: got %v, %v; want %v, %v", name, holding, mute, c.holding, c.mute)
+		}
+	}
+}
+
+func TestAHoldIsLookedAtInTimeWhileSomebodyWatches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p presenceCollector
+		p.held.look(time.Minute, true, false)
+		p.keepLooking()
+		if p.again != nil {
+			t.Error("nobody watches: want no timer")
+		}
+		woken := 0
+		wake := func(...fact) { woken++ }
+		p.wakers = map[*func(...fact)]bool{&wake: true}
+		p.keepLooking()
+		p.keepLooking()
+		time.Sleep(heldBreak)
+		synctest.Wait()
+		if woken != 1 {
+			t.Errorf("woken %d times in %v, want once: whoever looks arms the timer again", woken, heldBreak)
+		}
+		p.keepLooking()
+		clear(p.wakers)
+		p.stopLooking()
+		if p.again != nil {
+			t.Error("nobody watches any more: want no timer")
+		}
+	})
 }

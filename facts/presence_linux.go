@@ -2,7 +2,9 @@ package facts
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,7 +25,9 @@ type presenceCollector struct {
 	terminals terminalWatch
 	sessions  sessionWatch
 	busy      busyWatch
-	held      holdWatch
+	held      holdWatch     // of the idle time
+	busyHeld  holdWatch     // of the reasons not to disturb
+	again     *time.Timer   // looks again during a hold; nil = not armed
 	previous  time.Duration // boot time of the last use at the last look
 	wakers    map[*func(...fact)]bool
 }
@@ -36,7 +40,7 @@ func newPresence(r *root, b *bus, resume *resumeWatch, o *Options) *presenceColl
 func (*presenceCollector) facts() []fact { return presenceFacts }
 
 var (
-	presenceFacts = []fact{idleSeconds, systemIdleSeconds, agentHeldSeconds, locked, busy, busySeconds, sessions, remoteSessions, graphicalSessions, terminals}
+	presenceFacts = []fact{idleSeconds, systemIdleSeconds, agentHeldSeconds, locked, busy, busySeconds, agentBusySeconds, sessions, remoteSessions, graphicalSessions, terminals}
 	idleFacts     = []fact{idleSeconds, systemIdleSeconds, agentHeldSeconds}
 	fromPTS       = &origin{"/dev/pts", good}
 )
@@ -52,7 +56,7 @@ func (p *presenceCollector) collect(ctx context.Context, b *batch) {
 	if b.wants(terminals) {
 		b.int(terminals, int64(len(names)), fromPTS)
 	}
-	if !b.wantsAny(idleSeconds, systemIdleSeconds, agentHeldSeconds, locked, busy, busySeconds, sessions, remoteSessions, graphicalSessions) {
+	if !b.wantsAny(idleSeconds, systemIdleSeconds, agentHeldSeconds, locked, busy, busySeconds, agentBusySeconds, sessions, remoteSessions, graphicalSessions) {
 		return
 	}
 	l, err := p.bus.logind(ctx)
@@ -62,6 +66,7 @@ func (p *presenceCollector) collect(ctx context.Context, b *batch) {
 	if b.wantsAny(idleFacts...) {
 		p.collectIdle(b, p.reports(b, names, l, err, told))
 	}
+	p.keepLooking()
 }
 
 // reports asks every source.
@@ -84,7 +89,8 @@ func (p *presenceCollector) collectIdle(b *batch, reports []report) {
 	system, systemSource, systemWhy := leastIdle(withoutAgents(reports))
 	storeIdle(b, idleSeconds, idle, source, why)
 	storeIdle(b, systemIdleSeconds, system, systemSource, systemWhy)
-	held := p.held.look(b.now.boot, systemWhy == "" && (why != "" || idle < heldBreak && system-idle > heldSlack), why != "")
+	holding, mute := heldByAgents(reports)
+	held := p.held.look(b.now.boot, holding, mute)
 	if systemWhy != "" {
 		b.unknown(agentHeldSeconds, systemWhy)
 	} else {
@@ -145,7 +151,10 @@ func (p *presenceCollector) ptsNames() []string {
 }
 
 func (p *presenceCollector) terminalReport(now instant, pts []string) report {
-	atimes := p.accessTimes(now, append(pts, p.consoles()...))
+	if c := p.root.captured; c != nil {
+		return c.terminalReport()
+	}
+	atimes := p.accessTimes(append(pts, p.consoles()...))
 	if len(atimes) == 0 {
 		return report{source: "terminals"}
 	}
@@ -153,13 +162,18 @@ func (p *presenceCollector) terminalReport(now instant, pts []string) report {
 	return report{source: "terminals", answer: answered, idle: now.boot - p.terminals.last, proof: len(pts) > 0}
 }
 
-func (p *presenceCollector) accessTimes(now instant, paths []string) map[string]time.Time {
+// terminalReport is free of the clocks of the machine that looks at c.
+func (c *captured) terminalReport() report {
+	if len(c.TerminalIdle) == 0 {
+		return report{source: "terminals"}
+	}
+	least := slices.Min(slices.Collect(maps.Values(c.TerminalIdle)))
+	return report{source: "terminals", answer: answered, idle: time.Duration(least) * time.Second, proof: true}
+}
+
+func (p *presenceCollector) accessTimes(paths []string) map[string]time.Time {
 	out := make(map[string]time.Time, len(paths))
 	for _, path := range paths {
-		if c := p.root.captured; c != nil {
-			out[path] = now.wall.Add(-time.Duration(c.TerminalIdle[path])*time.Second - ttyStep)
-			continue
-		}
 		var st unix.Stat_t
 		if unix.Stat(path, &st) == nil {
 			out[path] = time.Unix(st.Atim.Unix())
@@ -170,9 +184,6 @@ func (p *presenceCollector) accessTimes(now instant, paths []string) map[string]
 
 // consoles lists the virtual terminals that logins run on, and serial consoles.
 func (p *presenceCollector) consoles() []string {
-	if p.root.captured != nil {
-		return nil
-	}
 	var paths []string
 	for i := 1; i <= 8; i++ {
 		paths = append(paths, "/dev/tty"+strconv.Itoa(i))

@@ -21,6 +21,7 @@ func (p *presenceCollector) watch(ctx context.Context, want []bool, wake func(..
 	defer func() {
 		p.mu.Lock()
 		delete(p.wakers, &wake)
+		p.stopLooking()
 		p.mu.Unlock()
 	}()
 	var sources sync.WaitGroup

@@ -82,10 +82,27 @@ test_not_busy_met_when_it_was_forgotten if {
 	"not_busy" in met({"facts": {"presence": {"busy": ["display_inhibited"], "busy_seconds": 43200, "idle_seconds": 43200}}})
 }
 
+test_not_busy_met_when_it_was_forgotten_whoever_types_meanwhile if {
+	"not_busy" in met({"facts": {"presence": {"busy": ["game"], "busy_seconds": 43200, "idle_seconds": 0}}})
+}
+
+busy_elsewhere(seconds) := {"facts": {"presence": {"busy": ["game"], "busy_seconds": 600, "idle_seconds": 0, "agent_busy_seconds": seconds}}}
+
+test_not_busy_met_when_agents_alone_say_so_for_too_long if {
+	"not_busy" in met(busy_elsewhere(259200))
+	"not_busy" in met_without(["/facts/presence/busy", "/facts/presence/busy_seconds"], busy_elsewhere(259200))
+}
+
+test_not_busy_unmet_while_agents_say_otherwise if not "not_busy" in met(busy_elsewhere(259199))
+
+test_not_busy_unmet_for_a_restart_whatever_agents_say if {
+	not "not_busy" in met(object.union(busy_elsewhere(900000), action("restart")))
+}
+
 test_not_busy_unmet if not "not_busy" in met({"facts": {"presence": {"busy": ["call"]}}})
 
-test_not_busy_unmet_while_somebody_types if {
-	not "not_busy" in met({"facts": {"presence": {"busy": ["game"], "busy_seconds": 43200, "idle_seconds": 1}}})
+test_not_busy_unmet_before_it_is_forgotten if {
+	not "not_busy" in met({"facts": {"presence": {"busy": ["game"], "busy_seconds": 43199, "idle_seconds": 90000}}})
 }
 
 test_not_busy_unknown if not "not_busy" in met_without(["/facts/presence/busy"], {})

@@ -37,14 +37,18 @@ met contains "user_away" if overdue
 # METADATA
 # title: Nobody is in a call, a film, a presentation or a game
 # description: >-
-#   Without a key being touched somebody may still look or listen. What nobody
-#   has touched for busy_forgotten_seconds counts as forgotten.
+#   Without a key being touched somebody may still look or listen. What has gone
+#   on for busy_forgotten_seconds counts as forgotten, whoever uses the machine
+#   meanwhile; what only agents of users elsewhere say holds for
+#   agent_hold_seconds, and a restart without limit.
 # custom: {clears_by: event, remedy: "End the call, film, presentation or game, or: lull approve UPDATER"}
 met contains "not_busy" if input.facts.presence.busy == []
 
+met contains "not_busy" if input.facts.presence.busy_seconds >= data.thresholds.busy_forgotten_seconds
+
 met contains "not_busy" if {
-	input.facts.presence.busy_seconds >= data.thresholds.busy_forgotten_seconds
-	input.facts.presence.idle_seconds >= data.thresholds.busy_forgotten_seconds
+	input.action.kind in {"scan", "download", "install", "uninstall", "prereboot", "complete"}
+	input.facts.presence.agent_busy_seconds >= data.thresholds.agent_hold_seconds
 }
 
 met contains "not_busy" if input.control.approved == true
