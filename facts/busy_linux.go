@@ -114,7 +114,10 @@ func (p *presenceCollector) disturbance(l *logindState, err error, told []agentR
 			}
 		}
 	}
-	if p.recording() {
+	switch recording, err := p.recording(); {
+	case err != nil:
+		d.unheard = cmp.Or(d.unheard, err.Error())
+	case recording:
 		d.seated[busyCall+" by a sound capture"] = 0
 	}
 	for _, t := range append(told, p.unwatched(l, told)...) {
@@ -181,18 +184,19 @@ func reasonNames(reasons map[string]time.Duration) []string {
 }
 
 // recording reports whether a microphone is in use (ALSA's procfs).
-func (p *presenceCollector) recording() bool {
-	for _, card := range p.root.list("/proc/asound") {
+func (p *presenceCollector) recording() (bool, error) {
+	cards, err := p.root.entries("/proc/asound")
+	for _, card := range cards {
 		if !strings.HasPrefix(card, "card") || card == "cards" {
 			continue
 		}
 		for _, pcm := range p.root.list("/proc/asound/" + card) {
 			if strings.HasPrefix(pcm, "pcm") && strings.HasSuffix(pcm, "c") && p.running("/proc/asound/"+card+"/"+pcm) {
-				return true
+				return true, nil
 			}
 		}
 	}
-	return false
+	return false, err
 }
 
 func (p *presenceCollector) running(pcm string) bool {

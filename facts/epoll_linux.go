@@ -43,8 +43,9 @@ func (p *poller) again(fd int, events uint32, key int32) error {
 	return unix.EpollCtl(p.fd, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Events: events, Fd: key})
 }
 
-// run hands events to handle until ctx ends, and closes the poller.
-func (p *poller) run(ctx context.Context, handle func(unix.EpollEvent)) {
+// run hands events to handle until ctx ends, and closes the poller. It returns
+// why it ended before that.
+func (p *poller) run(ctx context.Context, handle func(unix.EpollEvent)) error {
 	stop := context.AfterFunc(ctx, p.close)
 	defer stop()
 	defer p.close()
@@ -56,19 +57,20 @@ func (p *poller) run(ctx context.Context, handle func(unix.EpollEvent)) {
 			return n > 0
 		})
 		if err != nil {
-			<-ctx.Done()
-			return
+			return err
 		}
 		for _, e := range events[:n] {
 			handle(e)
 		}
 	}
+	return ctx.Err()
 }
 
 // runOne calls handle each time the poller's only descriptor has an event, until
 // ctx ends. It is for descriptors, such as pressure triggers, whose event is
-// used up by looking: the runtime's poller looks first.
-func (p *poller) runOne(ctx context.Context, handle func()) {
+// used up by looking: the runtime's poller looks first. It returns why it ended
+// before ctx did.
+func (p *poller) runOne(ctx context.Context, handle func()) error {
 	stop := context.AfterFunc(ctx, p.close)
 	defer stop()
 	defer p.close()
@@ -82,11 +84,11 @@ func (p *poller) runOne(ctx context.Context, handle func()) {
 			return ready
 		})
 		if err != nil {
-			<-ctx.Done()
-			return
+			return err
 		}
 		handle()
 	}
+	return ctx.Err()
 }
 
 func (p *poller) close() { p.once.Do(func() { p.file.Close() }) }

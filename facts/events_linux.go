@@ -16,13 +16,13 @@ func startBoth(f func()) *sync.WaitGroup {
 	return wg
 }
 
-// pump calls handle with what can be read from fd until ctx ends. It blocks in
-// the runtime's poller, without a thread of its own, and closes fd.
-func pump(ctx context.Context, fd int, handle func([]byte)) {
-	if unix.SetNonblock(fd, true) != nil {
+// pump calls handle with what can be read from fd until ctx ends, and closes fd.
+// It blocks in the runtime's poller, without a thread of its own. It returns why
+// it ended before ctx did: the source's error, or handle's.
+func pump(ctx context.Context, fd int, handle func([]byte) error) error {
+	if err := unix.SetNonblock(fd, true); err != nil {
 		unix.Close(fd)
-		<-ctx.Done()
-		return
+		return err
 	}
 	f := os.NewFile(uintptr(fd), "events")
 	stop := context.AfterFunc(ctx, func() { f.Close() })
@@ -36,12 +36,13 @@ func pump(ctx context.Context, fd int, handle func([]byte)) {
 		n, err := f.Read(buf)
 		switch {
 		case ctx.Err() != nil:
-			return
+			return ctx.Err()
 		case err != nil && !recoverable(err):
-			<-ctx.Done()
-			return
+			return err
 		}
-		handle(buf[:max(0, n)])
+		if err := handle(buf[:max(0, n)]); err != nil {
+			return err
+		}
 	}
 }
 
@@ -64,17 +65,27 @@ func netlinkSocket(family int, groups uint32) (int, error) {
 	return fd, nil
 }
 
+// watchNetlink wakes for the messages of multicast groups that concern it.
+func watchNetlink(ctx context.Context, what string, family int, groups uint32, wake func(), concerns func(msg []byte) bool) {
+	keepWatching(ctx, what, nil, wake, func(ctx context.Context, up func()) error {
+		fd, err := netlinkSocket(family, groups)
+		if err != nil {
+			return err
+		}
+		up()
+		return pump(ctx, fd, func(msg []byte) error {
+			if concerns(msg) {
+				wake()
+			}
+			return nil
+		})
+	})
+}
+
 // watchUevents wakes for the kernel's events about a subsystem (kobject_uevent).
 func watchUevents(ctx context.Context, subsystem string, wake func()) {
-	fd, err := netlinkSocket(unix.NETLINK_KOBJECT_UEVENT, 1)
-	if err != nil {
-		<-ctx.Done()
-		return
-	}
-	pump(ctx, fd, func(msg []byte) {
-		if len(msg) == 0 || ueventSubsystem(msg) == subsystem { // empty: events were lost
-			wake()
-		}
+	watchNetlink(ctx, "kernel events about "+subsystem, unix.NETLINK_KOBJECT_UEVENT, 1, wake, func(msg []byte) bool {
+		return len(msg) == 0 || ueventSubsystem(msg) == subsystem // empty: events were lost
 	})
 }
 
@@ -91,27 +102,6 @@ func ueventSubsystem(msg []byte) string {
 
 // watchRoutes wakes when links, addresses or routes change (rtnetlink(7)).
 func watchRoutes(ctx context.Context, wake func()) {
-	fd, err := netlinkSocket(unix.NETLINK_ROUTE, unix.RTMGRP_LINK|unix.RTMGRP_IPV4_ROUTE|unix.RTMGRP_IPV6_ROUTE)
-	if err != nil {
-		<-ctx.Done()
-		return
-	}
-	pump(ctx, fd, func([]byte) { wake() })
-}
-
-// watchDir wakes when an entry of dir was made, replaced or removed. If dir
-// does not exist there is nothing to see.
-func watchDir(ctx context.Context, dir string, wake func()) {
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		<-ctx.Done()
-		return
-	}
-	mask := uint32(unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_TO | unix.IN_MOVED_FROM | unix.IN_CLOSE_WRITE | unix.IN_ATTRIB)
-	if _, err := unix.InotifyAddWatch(fd, dir, mask); err != nil {
-		unix.Close(fd)
-		<-ctx.Done()
-		return
-	}
-	pump(ctx, fd, func([]byte) { wake() })
+	watchNetlink(ctx, "routes", unix.NETLINK_ROUTE, unix.RTMGRP_LINK|unix.RTMGRP_IPV4_ROUTE|unix.RTMGRP_IPV6_ROUTE, wake,
+		func([]byte) bool { return true })
 }

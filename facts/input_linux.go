@@ -22,12 +22,12 @@ type inputWatch struct {
 	present bool           // there are devices that people use
 	since   time.Duration  // boot time when watching began
 	last    time.Duration
-	notify  int                    // inotify of /dev/input; -1 before the first look
+	notify  *dirWatch              // of /dev/input; nil before the first look
 	added   map[*func(fd int)]bool // told of every device that opens, one for each Watch
 }
 
 func newInputWatch(r *root) *inputWatch {
-	return &inputWatch{root: r, devices: map[string]int{}, notify: -1, added: map[*func(int)]bool{}}
+	return &inputWatch{root: r, devices: map[string]int{}, added: map[*func(int)]bool{}}
 }
 
 const inputDir = "/dev/input"
@@ -40,7 +40,7 @@ func (w *inputWatch) report(now time.Duration) report {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.notify < 0 || drain(w.notify) {
+	if w.notify == nil || w.notify.changed() {
 		w.scan(now)
 	}
 	for name, fd := range w.devices {
@@ -56,7 +56,8 @@ func (w *inputWatch) report(now time.Duration) report {
 }
 
 func (w *inputWatch) capturedReport(c *captured) report {
-	w.present = len(w.people()) > 0
+	names, _ := w.people()
+	w.present = len(names) > 0
 	switch {
 	case !w.present:
 		return report{source: "input"}
@@ -67,16 +68,17 @@ func (w *inputWatch) capturedReport(c *captured) report {
 }
 
 // people names the devices that people use.
-func (w *inputWatch) people() []string {
+func (w *inputWatch) people() ([]string, error) {
+	all, err := w.root.entries("/sys/class/input")
 	var names []string
-	for _, name := range w.root.list("/sys/class/input") {
+	for _, name := range all {
 		dir := "/sys/class/input/" + name + "/device/"
 		if strings.HasPrefix(name, "event") && usedByPeople(w.root.slurp(dir+"capabilities/key"), w.root.slurp(dir+"capabilities/rel"),
 			w.root.slurp(dir+"capabilities/abs"), w.root.slurp(dir+"properties")) {
 			names = append(names, name)
 		}
 	}
-	return names
+	return names, err
 }
 
 // usedByPeople tells keyboards, mice, touch screens and game pads from power
@@ -114,11 +116,16 @@ func (w *inputWatch) scan(now time.Duration) {
 	if w.since == 0 {
 		w.since = now
 	}
-	if w.notify < 0 {
-		w.notify = dirChanges(inputDir)
+	if w.notify == nil { // before the directory is read; without it every look reads it
+		w.notify, _ = newDirWatch(inputDir)
 	}
-	names := w.people()
-	w.present, w.silent = len(names) > 0, ""
+	names, err := w.people()
+	w.present, w.silent = len(names) > 0 || err != nil, ""
+	if err != nil {
+		w.silent = err.Error()
+		w.forget() // look again next time
+		return
+	}
 	keep := map[string]bool{}
 	for _, name := range names {
 		keep[name] = true
@@ -168,10 +175,7 @@ func (w *inputWatch) take(name string, fd int, now time.Duration) {
 			unix.Close(fd)
 			delete(w.devices, name)
 			w.silent = inputDir + "/" + name + " stopped answering"
-			if w.notify >= 0 {
-				unix.Close(w.notify)
-			}
-			w.notify = -1 // look again next time
+			w.forget() // look again next time
 			return
 		default:
 			w.last = max(w.last, lastEvent(buf[:n], now))
@@ -217,35 +221,12 @@ func (w *inputWatch) close() {
 		unix.Close(fd)
 		delete(w.devices, name)
 	}
-	if w.notify >= 0 {
-		unix.Close(w.notify)
-		w.notify = -1
-	}
+	w.forget()
 }
 
-// dirChanges returns an inotify descriptor of a directory; one that reports
-// nothing when the directory does not exist.
-func dirChanges(dir string) int {
-	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
-	if err != nil {
-		return -1
-	}
-	_, _ = unix.InotifyAddWatch(fd, dir, unix.IN_CREATE|unix.IN_DELETE|unix.IN_ATTRIB)
-	return fd
-}
-
-// drain empties a non-blocking descriptor and reports whether it held anything.
-func drain(fd int) bool {
-	var buf [4096]byte
-	held := false
-	for {
-		n, err := unix.Read(fd, buf[:])
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil || n <= 0 {
-			return held
-		}
-		held = true
+func (w *inputWatch) forget() {
+	if w.notify != nil {
+		w.notify.close()
+		w.notify = nil
 	}
 }

@@ -15,11 +15,12 @@ import (
 
 // presenceCollector combines every source that may see a person.
 type presenceCollector struct {
-	root   *root
-	bus    *bus
-	resume *resumeWatch
-	input  *inputWatch
-	agents *agentServer
+	root     *root
+	bus      *bus
+	resume   *resumeWatch
+	input    *inputWatch
+	agents   *agentServer
+	troubles troubles // watches of input that do not work while somebody waits
 
 	mu        sync.Mutex // guards what follows
 	terminals terminalWatch
@@ -52,8 +53,10 @@ func (p *presenceCollector) collect(ctx context.Context, b *batch) {
 		b.unknownAll("lull runs in a container; who uses the machine is seen from its host only", presenceFacts...)
 		return
 	}
-	names := p.ptsNames()
-	if b.wants(terminals) {
+	names, ptsErr := p.ptsNames()
+	if ptsErr != nil {
+		b.unknown(terminals, ptsErr.Error())
+	} else {
 		b.int(terminals, int64(len(names)), fromPTS)
 	}
 	if !b.wantsAny(idleSeconds, systemIdleSeconds, agentHeldSeconds, locked, busy, busySeconds, agentBusySeconds, sessions, remoteSessions, graphicalSessions) {
@@ -64,15 +67,15 @@ func (p *presenceCollector) collect(ctx context.Context, b *batch) {
 	p.collectSessions(b, l, err)
 	p.collectBusy(b, l, err, told)
 	if b.wantsAny(idleFacts...) {
-		p.collectIdle(b, p.reports(b, names, l, err, told))
+		p.collectIdle(b, p.reports(b, names, ptsErr, l, err, told))
 	}
 	p.keepLooking()
 }
 
 // reports asks every source.
-func (p *presenceCollector) reports(b *batch, pts []string, l *logindState, err error, told []agentReport) []report {
+func (p *presenceCollector) reports(b *batch, pts []string, ptsErr error, l *logindState, err error, told []agentReport) []report {
 	input := p.input.report(b.now.boot)
-	all := []report{p.terminalReport(b.now, pts), p.bootReport(b.now), p.sessionReport(b.now.boot, l, err, told)}
+	all := []report{p.terminalReport(b.now, pts, ptsErr), p.bootReport(b.now), p.sessionReport(b.now.boot, l, err, told)}
 	for _, t := range told {
 		r := t.report(b.now.boot)
 		r.agent = r.agent && !t.seated(l)
@@ -80,6 +83,9 @@ func (p *presenceCollector) reports(b *batch, pts []string, l *logindState, err 
 	}
 	if input.answer == silent && p.sessions.covered(l, told) {
 		input = report{source: "input"} // every local session has an agent that sees its devices
+	}
+	if why := p.troubles.any(); why != "" { // a use would be told of too late
+		all = append(all, report{source: "watch", answer: silent, why: why})
 	}
 	return append(all, input)
 }
@@ -133,24 +139,28 @@ func (p *presenceCollector) noticeReturn(used time.Duration) {
 }
 
 // ptsNames lists the open pseudo terminals.
-func (p *presenceCollector) ptsNames() []string {
+func (p *presenceCollector) ptsNames() ([]string, error) {
 	if c := p.root.captured; c != nil {
 		var names []string
 		for name := range c.TerminalIdle {
 			names = append(names, name)
 		}
-		return names
+		return names, nil
 	}
+	all, err := p.root.entries("/dev/pts")
 	var names []string
-	for _, name := range p.root.list("/dev/pts") {
+	for _, name := range all {
 		if _, err := strconv.Atoi(name); err == nil {
 			names = append(names, "/dev/pts/"+name)
 		}
 	}
-	return names
+	return names, err
 }
 
-func (p *presenceCollector) terminalReport(now instant, pts []string) report {
+func (p *presenceCollector) terminalReport(now instant, pts []string, err error) report {
+	if err != nil {
+		return report{source: "terminals", answer: silent, why: err.Error()}
+	}
 	if c := p.root.captured; c != nil {
 		return c.terminalReport()
 	}

@@ -2,6 +2,7 @@ package facts
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -27,8 +28,13 @@ func (p *presenceCollector) watch(ctx context.Context, want []bool, wake func(..
 	var sources sync.WaitGroup
 	sources.Go(func() { p.bus.watch(ctx, logindName, func() { wake(presenceFacts...) }) })
 	if anyWanted(want, idleFacts) && p.root.captured == nil && !p.root.container() {
-		sources.Go(func() { p.watchInput(ctx, func() { wake(idleFacts...) }) })
-		sources.Go(func() { p.watchTerminals(ctx, func() { wake(idleFacts...) }) })
+		idle := func() { wake(idleFacts...) }
+		sources.Go(func() {
+			keepWatching(ctx, inputDir, &p.troubles, idle, func(ctx context.Context, up func()) error { return p.watchInput(ctx, up, idle) })
+		})
+		sources.Go(func() {
+			keepWatching(ctx, "the terminals", &p.troubles, idle, func(ctx context.Context, up func()) error { return p.watchTerminals(ctx, up, idle) })
+		})
 		sources.Go(func() { p.agents.watch(ctx, func() { wake(presenceFacts...) }) })
 		sources.Go(func() { watchClock(ctx, func() { wake(presenceFacts...) }) })
 	}
@@ -38,26 +44,46 @@ func (p *presenceCollector) watch(ctx context.Context, want []bool, wake func(..
 
 const oneShot = unix.EPOLLIN | unix.EPOLLONESHOT
 
-// watchInput arms every input device for one event at a time.
-func (p *presenceCollector) watchInput(ctx context.Context, wake func()) {
+// watchInput arms every input device for one event at a time. A device that
+// cannot be watched ends it.
+func (p *presenceCollector) watchInput(ctx context.Context, up, wake func()) error {
 	poll, err := newPoller()
 	if err != nil {
-		return
+		return err
 	}
-	defer p.input.onAdd(func(fd int) { _ = poll.add(fd, oneShot, int32(fd)) })()
+	defer poll.close()
+	changes, err := newDirWatch(inputDir)
+	if err != nil {
+		return err
+	}
+	defer changes.close()
+	if err := poll.add(changes.fd, unix.EPOLLIN, -1); err != nil {
+		return err
+	}
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	defer p.input.onAdd(func(fd int) {
+		if err := poll.add(fd, oneShot, int32(fd)); err != nil {
+			fail(err)
+		}
+	})()
 	p.input.report(sinceBoot()) // opens what is there
-	if notify := dirChanges(inputDir); notify >= 0 {
-		_ = poll.add(notify, unix.EPOLLIN, -1)
-		defer unix.Close(notify)
-		p.runInput(ctx, poll, notify, wake)
+	if ctx.Err() == nil {
+		up()
 	}
+	if err := p.runInput(ctx, poll, changes, wake); context.Cause(ctx) == nil {
+		return err
+	}
+	return context.Cause(ctx)
 }
 
-func (p *presenceCollector) runInput(ctx context.Context, poll *poller, notify int, wake func()) {
-	poll.run(ctx, func(e unix.EpollEvent) {
+func (p *presenceCollector) runInput(ctx context.Context, poll *poller, changes *dirWatch, wake func()) error {
+	return poll.run(ctx, func(e unix.EpollEvent) {
+		if e.Fd < 0 && !changes.changed() {
+			return
+		}
 		wake()
 		if e.Fd < 0 { // a device came or went
-			drain(notify)
 			p.input.report(sinceBoot())
 			return
 		}
@@ -88,22 +114,36 @@ func (w *inputWatch) onAdd(f func(fd int)) (stop func()) {
 // watchTerminals is told by inotify when a program reads what somebody typed
 // at a terminal, and when terminals open and close. Every terminal is armed for
 // one event at a time.
-func (p *presenceCollector) watchTerminals(ctx context.Context, wake func()) {
+func (p *presenceCollector) watchTerminals(ctx context.Context, up, wake func()) error {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
-		return
+		return err
 	}
-	arm := func() {
-		for _, path := range append(p.ptsNames(), p.consoles()...) {
-			_, _ = unix.InotifyAddWatch(fd, path, unix.IN_ACCESS|unix.IN_ONESHOT|unix.IN_MASK_ADD)
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	add := func(path string, events uint32) {
+		if _, err := unix.InotifyAddWatch(fd, path, events); err != nil && full(err) {
+			fail(err)
 		}
 	}
-	_, _ = unix.InotifyAddWatch(fd, "/dev/pts", unix.IN_CREATE|unix.IN_DELETE)
+	arm := func() {
+		pts, err := p.ptsNames()
+		if err != nil {
+			fail(err)
+		}
+		for _, path := range append(pts, p.consoles()...) {
+			add(path, unix.IN_ACCESS|unix.IN_ONESHOT|unix.IN_MASK_ADD)
+		}
+	}
+	add("/dev/pts", unix.IN_CREATE|unix.IN_DELETE)
 	arm()
+	if ctx.Err() == nil {
+		up()
+	}
 	var timer *time.Timer
-	pump(ctx, fd, func(events []byte) {
+	err = pump(ctx, fd, func(events []byte) error {
 		if !terminalEvent(events) {
-			return // only that a watch ended
+			return nil // only that a watch ended
 		}
 		wake()
 		if timer != nil {
@@ -118,11 +158,20 @@ func (p *presenceCollector) watchTerminals(ctx context.Context, wake func()) {
 				arm()
 			}
 		})
+		return nil
 	})
 	if timer != nil {
 		timer.Stop()
 	}
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
 }
+
+// full tells a watch that the kernel has no room for from a terminal that went
+// away or may not be read by lull.
+func full(err error) bool { return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.ENOMEM) }
 
 // terminalEvent reports whether a buffer of inotify events holds anything
 // besides IN_IGNORED.
@@ -133,20 +182,23 @@ func created(events []byte) bool { return inotifyMask(events)&unix.IN_CREATE != 
 // watchClock wakes when the clock was set or the machine resumed
 // (timerfd_create(2), TFD_TIMER_CANCEL_ON_SET).
 func watchClock(ctx context.Context, wake func()) {
-	fd, err := unix.TimerfdCreate(unix.CLOCK_REALTIME, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
-	if err != nil {
-		return
-	}
-	far := unix.ItimerSpec{Value: unix.Timespec{Sec: 1 << 40}}
-	arm := func() error {
-		return unix.TimerfdSettime(fd, unix.TFD_TIMER_ABSTIME|unix.TFD_TIMER_CANCEL_ON_SET, &far, nil)
-	}
-	if arm() != nil {
-		unix.Close(fd)
-		return
-	}
-	pump(ctx, fd, func([]byte) {
-		_ = arm()
-		wake()
+	keepWatching(ctx, "the clock", nil, wake, func(ctx context.Context, up func()) error {
+		fd, err := unix.TimerfdCreate(unix.CLOCK_REALTIME, unix.TFD_CLOEXEC|unix.TFD_NONBLOCK)
+		if err != nil {
+			return err
+		}
+		far := unix.ItimerSpec{Value: unix.Timespec{Sec: 1 << 40}}
+		arm := func() error {
+			return unix.TimerfdSettime(fd, unix.TFD_TIMER_ABSTIME|unix.TFD_TIMER_CANCEL_ON_SET, &far, nil)
+		}
+		if err := arm(); err != nil {
+			unix.Close(fd)
+			return err
+		}
+		up()
+		return pump(ctx, fd, func([]byte) error {
+			wake()
+			return arm()
+		})
 	})
 }

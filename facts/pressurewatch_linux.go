@@ -2,6 +2,7 @@ package facts
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -16,54 +17,69 @@ const psiTrigger = "some 200000 2000000\x00"
 // ten-second average has fallen.
 const settle = 15 * time.Second
 
-// watch wakes when pressure grows, and once more when it has settled. Where
-// the kernel takes no triggers, pressure is seen at other looks only.
+// unsettled is how often pressure is looked at where the kernel takes no
+// triggers: the length of its averages.
+const unsettled = 10 * time.Second
+
+// watch wakes when pressure grows, and once more when it has settled.
 func (p *pressureCollector) watch(ctx context.Context, want []bool, wake func(...fact)) {
 	var triggers sync.WaitGroup
 	for i := range p.files {
 		f := &p.files[i]
 		if want[f.some] || want[f.full] {
-			triggers.Go(func() { f.watch(ctx, wake) })
+			triggers.Go(func() {
+				wake := func() { wake(f.some, f.full) }
+				keepWatchingEvery(ctx, unsettled, f.machine.path, nil, wake, func(ctx context.Context, up func()) error { return f.watch(ctx, up, wake) })
+			})
 		}
 	}
 	triggers.Wait()
 }
 
-func (f *psiFile) watch(ctx context.Context, wake func(...fact)) {
-	fd := f.trigger()
-	poll, err := newPoller()
-	if fd < 0 || err != nil {
-		return
+func (f *psiFile) watch(ctx context.Context, up, wake func()) error {
+	fd, err := f.trigger()
+	if notThere(err) || errors.Is(err, unix.EOPNOTSUPP) { // without PSI nothing will ever change
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	if err != nil {
+		return err
 	}
 	defer unix.Close(fd)
-	if poll.add(fd, unix.EPOLLPRI, 0) != nil {
-		return
+	poll, err := newPoller()
+	if err != nil {
+		return err
 	}
+	defer poll.close()
+	if err := poll.add(fd, unix.EPOLLPRI, 0); err != nil {
+		return err
+	}
+	up()
 	var calm *time.Timer
-	poll.runOne(ctx, func() {
-		wake(f.some, f.full)
+	err = poll.runOne(ctx, func() {
+		wake()
 		if calm != nil {
 			calm.Stop()
 		}
-		calm = time.AfterFunc(settle, func() { wake(f.some, f.full) })
+		calm = time.AfterFunc(settle, wake)
 	})
 	if calm != nil {
 		calm.Stop()
 	}
+	return err
 }
 
-// trigger opens a descriptor that polls exceptional under pressure; -1 when
-// there is none.
-func (f *psiFile) trigger() int {
+// trigger opens a descriptor that polls exceptional under pressure: of the
+// users' slice, else of the machine. Its error is the machine's.
+func (f *psiFile) trigger() (fd int, err error) {
 	for _, path := range []string{f.slicePath, f.machine.path} {
-		fd, err := f.machine.root.open(path, unix.O_RDWR)
-		if err != nil {
+		if fd, err = f.machine.root.open(path, unix.O_RDWR); err != nil {
 			continue
 		}
-		if _, err := unix.Write(fd, []byte(psiTrigger)); err == nil {
-			return fd
+		if _, err = unix.Write(fd, []byte(psiTrigger)); err == nil {
+			return fd, nil
 		}
 		unix.Close(fd)
 	}
-	return -1
+	return -1, err
 }

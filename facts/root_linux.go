@@ -105,6 +105,16 @@ func (r *root) list(path string) []string {
 	return names
 }
 
+// entries is list for directories whose absence means something: only one that
+// does not exist has no entries, any other failure is an error.
+func (r *root) entries(path string) ([]string, error) {
+	names, err := r.readDir(path)
+	if errors.Is(err, unix.ENOENT) {
+		return nil, nil
+	}
+	return names, err
+}
+
 func (r *root) readDir(path string) ([]string, error) {
 	f, err := r.file(path, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {

@@ -2,6 +2,7 @@ package facts
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 )
 
@@ -10,6 +11,7 @@ import (
 // when ctx ends. Nothing ticks: sources are watched by their own events, and
 // where the kernel has none, by one timer that runs only while Watch does.
 func (g *Gatherer) Watch(ctx context.Context, want Set) <-chan Set {
+	ctx = withLogger(ctx, g.opts.Logger)
 	out := make(chan Set)
 	m := &merger{ready: make(chan struct{}, 1), pending: Set{}}
 	g.mu.Lock()
@@ -100,4 +102,18 @@ func (m *merger) send(ctx context.Context, out chan<- Set, got Set) bool {
 			}
 		}
 	}
+}
+
+// loggerKey is where Watch keeps the logger for what cannot be watched.
+type loggerKey struct{}
+
+func withLogger(ctx context.Context, log *slog.Logger) context.Context {
+	return context.WithValue(ctx, loggerKey{}, log)
+}
+
+func loggerOf(ctx context.Context) *slog.Logger {
+	if log, ok := ctx.Value(loggerKey{}).(*slog.Logger); ok {
+		return log
+	}
+	return slog.New(slog.DiscardHandler)
 }

@@ -55,7 +55,7 @@ func TestTypingAtATerminalIsToldAtOnce(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	woken := make(chan struct{}, 16)
-	go p.watchTerminals(ctx, func() { woken <- struct{}{} })
+	go p.watchTerminals(ctx, func() {}, func() { woken <- struct{}{} })
 	time.Sleep(50 * time.Millisecond) // the watch is set up
 	typed := time.Now()
 	if _, err := master.WriteString("ls\n"); err != nil {
@@ -75,12 +75,12 @@ func TestTypingAtATerminalIsToldAtOnce(t *testing.T) {
 func TestAnOpenTerminalIsSeenAndDated(t *testing.T) {
 	_, slave := pty(t)
 	p := onThisHost(t)
-	names := p.ptsNames()
+	names, err := p.ptsNames()
 	if len(names) == 0 {
-		t.Fatalf("no terminal listed, want %s", slave.Name())
+		t.Fatalf("no terminal listed (%v), want %s", err, slave.Name())
 	}
 	now := instant{time.Now(), sinceBoot()}
-	r := p.terminalReport(now, names)
+	r := p.terminalReport(now, names, nil)
 	if r.answer != answered || !r.proof || r.idle > time.Second {
 		t.Errorf("got %+v, want a terminal opened just now", r)
 	}
@@ -98,8 +98,8 @@ func appendInt(b []byte, n int) []byte {
 func TestPressureOfARealLoadWakes(t *testing.T) {
 	r, _ := newRoot("/")
 	p := newPressure(r)
-	if fd := p.files[0].trigger(); fd < 0 {
-		t.Skip("the kernel takes no pressure triggers (no PSI, or older than 6.4 without CAP_SYS_RESOURCE)")
+	if fd, err := p.files[0].trigger(); err != nil {
+		t.Skipf("the kernel takes no pressure triggers (no PSI, or older than 6.4 without CAP_SYS_RESOURCE): %v", err)
 	} else {
 		unix.Close(fd)
 	}
