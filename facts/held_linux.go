@@ -35,6 +35,16 @@ func (h *holdWatch) look(now time.Duration, holding, silent bool) time.Duration 
 	return now - h.since
 }
 
+// heldByAgents reports whether agents of users who are not at the machine keep
+// it in use, and whether they do so by not answering.
+func heldByAgents(reports []report) (holding, mute bool) {
+	for _, r := range reports {
+		mute = mute || r.agent && r.answer == silent
+		holding = holding || r.agent && (r.answer == silent || r.answer == answered && r.idle < heldBreak)
+	}
+	return holding, mute
+}
+
 // seated reports whether the agent's user is the one at the machine: has the
 // active session of a seat. Without logind everybody may be.
 func (a agentReport) seated(l *logindState) bool {

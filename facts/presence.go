@@ -47,16 +47,6 @@ func leastIdle(reports []report) (idle time.Duration, source, why string) {
 	return max(0, idle), strings.Join(names, "+"), ""
 }
 
-// heldByAgents reports whether agents of users who are not at the machine keep
-// it in use, and whether they do so by not answering.
-func heldByAgents(reports []report) (holding, mute bool) {
-	for _, r := range reports {
-		mute = mute || r.agent && r.answer == silent
-		holding = holding || r.agent && (r.answer == silent || r.answer == answered && r.idle < heldBreak)
-	}
-	return holding, mute
-}
-
 // withoutAgents leaves out what agents of users say who are not at the machine.
 func withoutAgents(reports []report) []report {
 	var out []report
