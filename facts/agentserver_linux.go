@@ -243,6 +243,9 @@ func (s *agentServer) ask(ctx context.Context, l *logindState) []agentReport {
 
 // forget drops lost agents whose session has ended or has an agent again.
 func (s *agentServer) forget(placed []agentKey, l *logindState) {
+	if len(s.gone) == 0 {
+		return
+	}
 	gone := map[agentKey]bool{}
 	for key, seen := range s.gone {
 		if !seen {

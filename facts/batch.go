@@ -12,6 +12,7 @@ import (
 // leave out becomes unknown.
 type batch struct {
 	cells []cell
+	slots slots
 	want  []bool // indexed by fact
 	now   instant
 	path  string // the target directory
@@ -73,16 +74,20 @@ func (b *batch) text(f fact, v string, o *origin) {
 
 // list stores a list of strings; it keeps v.
 func (b *batch) list(f fact, v []string, o *origin) {
-	if v == nil {
-		v = []string{}
+	kept := &noStrings
+	if len(v) > 0 {
+		some := v
+		kept = &some
 	}
-	b.store(f, cell{list: &v, origin: o, state: cellKnown})
+	b.store(f, cell{list: kept, origin: o, state: cellKnown})
 }
+
+var noStrings = []string{}
 
 // remark adds a remark to the value stored last for f.
 func (b *batch) remark(f fact, why string) {
 	if b.want[f] && declared[f].Type != String {
-		b.cells[f].text = why
+		b.cell(f).text = why
 	}
 }
 
@@ -101,8 +106,14 @@ func (b *batch) unknownAll(why string, fs ...fact) {
 
 func (b *batch) store(f fact, c cell) {
 	if b.want[f] {
-		b.cells[f] = c
+		*b.cell(f) = c
 	}
+}
+
+// cell is the place of a wanted fact.
+func (b *batch) cell(f fact) *cell {
+	i, _ := b.slots.of(f)
+	return &b.cells[i]
 }
 
 // bounded reports whether v may be a value of f, and makes f unknown if not.

@@ -21,12 +21,11 @@ type bus struct {
 	addr     string // "-" = none
 	deadline time.Duration
 	log      *slog.Logger
-	now      func() time.Duration
 
 	mu        sync.Mutex
 	conn      *dbus.Conn
-	tried     time.Duration // last attempt to connect
-	why       error         // why there is no connection
+	tried     time.Time // last attempt to connect
+	why       error     // why there is no connection
 	services  map[string]*service
 	listeners map[int]func(service string)
 	serial    int
@@ -36,32 +35,36 @@ type bus struct {
 
 // service is one peer on the bus and what it said.
 type service struct {
-	name  string
-	fetch func(ctx context.Context, conn *dbus.Conn) (any, error)
+	name    string
+	fetch   func(ctx context.Context, conn *dbus.Conn) (any, error)
+	signals []dbus.MatchOption // those that may change what it said; nil = all
 
 	state   any
 	err     error
-	valid   bool // state and err are current
-	alive   bool // has an owner
-	checked time.Duration
+	valid   bool      // state and err are current
+	alive   bool      // has an owner
+	checked time.Time // last answer; not on the boot clock, which costs a system call
 }
 
 const (
 	logindName   = "org.freedesktop.login1"
 	managerName  = "org.freedesktop.NetworkManager"
+	managerPath  = "/org/freedesktop/NetworkManager"
 	profilesName = "net.hadess.PowerProfiles"
 	busDriver    = "org.freedesktop.DBus"
-	propsGetAll  = "org.freedesktop.DBus.Properties.GetAll"
+	propsIface   = "org.freedesktop.DBus.Properties."
+	propsGetAll  = propsIface + "GetAll"
 )
 
 func newBus(r *root, o *Options) *bus {
-	b := &bus{root: r, addr: o.SystemBus, deadline: o.Deadline, log: o.Logger, now: sinceBoot, listeners: map[int]func(string){}}
+	b := &bus{root: r, addr: o.SystemBus, deadline: o.Deadline, log: o.Logger, listeners: map[int]func(string){}}
 	if b.addr == "" {
 		b.addr = systemBusAddress()
 	}
 	b.services = map[string]*service{
-		logindName:   {name: logindName, fetch: fetchLogind},
-		managerName:  {name: managerName, fetch: fetchManager},
+		logindName: {name: logindName, fetch: fetchLogind},
+		// its other objects tell of every change of a radio's strength
+		managerName:  {name: managerName, fetch: fetchManager, signals: []dbus.MatchOption{dbus.WithMatchObjectPath(managerPath)}},
 		profilesName: {name: profilesName, fetch: fetchProfile},
 	}
 	return b
@@ -87,7 +90,7 @@ func (b *bus) get(ctx context.Context, name string) (any, error) {
 	s := b.services[name]
 	if !s.valid {
 		b.refresh(ctx, s)
-	} else if s.alive && b.now()-s.checked > time.Second {
+	} else if s.alive && time.Since(s.checked) > time.Second {
 		b.ping(ctx, s)
 	}
 	return s.state, s.err
@@ -102,10 +105,10 @@ func (b *bus) connect(ctx context.Context) error {
 	if b.conn != nil && b.conn.Connected() {
 		return nil
 	}
-	if b.why != nil && b.now()-b.tried < time.Second {
+	if b.why != nil && time.Since(b.tried) < time.Second {
 		return b.why
 	}
-	b.tried = b.now()
+	b.tried = time.Now()
 	conn, err := within(b.deadline*5, func() (*dbus.Conn, error) { return dial(b.addr) })
 	if err != nil {
 		b.why = fmt.Errorf("the system bus does not answer: %w", err)
@@ -139,7 +142,7 @@ func (b *bus) adopt(conn *dbus.Conn) {
 	b.conn, b.why = conn, nil
 	for _, s := range b.services {
 		s.valid, s.alive, s.err = false, false, nil
-		_ = conn.AddMatchSignal(dbus.WithMatchSender(s.name))
+		_ = conn.AddMatchSignal(append(s.signals, dbus.WithMatchSender(s.name))...)
 		_ = conn.AddMatchSignal(dbus.WithMatchSender(busDriver), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, s.name))
 	}
 	signals := make(chan *dbus.Signal, 64)
@@ -163,16 +166,18 @@ func (b *bus) changed(sig *dbus.Signal) {
 	}
 	if takesBackIdle(sig) {
 		b.mu.Lock()
-		b.hint = b.now()
+		b.hint = sinceBoot()
 		b.mu.Unlock()
 	}
-	b.invalidate(b.serviceOf(sig))
+	if name := b.serviceOf(sig); name != "" {
+		b.invalidate(name)
+	}
 }
 
 // takesBackIdle reports whether a signal says that a session, or the machine,
 // is idle no more.
 func takesBackIdle(sig *dbus.Signal) bool {
-	if sig.Name != "org.freedesktop.DBus.Properties.PropertiesChanged" || len(sig.Body) < 2 {
+	if sig.Name != propsIface+"PropertiesChanged" || len(sig.Body) < 2 {
 		return false
 	}
 	changed, _ := sig.Body[1].(map[string]dbus.Variant)
@@ -186,15 +191,20 @@ func (b *bus) hintTakenBack() time.Duration {
 	return b.hint
 }
 
-// serviceOf tells whose signal it is by its object path.
+// serviceOf tells by its object path and its interface which service's state a
+// signal may have changed; "" for none.
 func (b *bus) serviceOf(sig *dbus.Signal) string {
+	name := ""
 	switch path := string(sig.Path); {
 	case hasPrefix(path, "/org/freedesktop/login1"):
-		return logindName
-	case hasPrefix(path, "/org/freedesktop/NetworkManager"):
-		return managerName
+		name = logindName
+	case path == managerPath:
+		name = managerName
 	case hasPrefix(path, "/net/hadess/PowerProfiles"):
-		return profilesName
+		name = profilesName
+	}
+	if hasPrefix(sig.Name, propsIface) || hasPrefix(sig.Name, name+".") {
+		return name
 	}
 	return ""
 }
@@ -234,13 +244,13 @@ func (b *bus) lost(conn *dbus.Conn) {
 func (b *bus) refresh(ctx context.Context, s *service) {
 	ctx, cancel := context.WithTimeout(ctx, 5*b.deadline)
 	defer cancel()
-	s.valid, s.checked, s.state = true, b.now(), nil
+	s.valid, s.checked, s.state = true, time.Now(), nil
 	err := b.conn.BusObject().CallWithContext(ctx, busDriver+".NameHasOwner", 0, s.name).Store(&s.alive)
 	switch {
 	case err != nil:
 		s.err, s.valid = fmt.Errorf("the system bus does not answer: %w", err), false
 	case !s.alive:
-		s.err = &absentError{s.name}
+		s.err = newAbsentError(s.name)
 	default:
 		s.state, s.err = s.fetch(ctx, b.conn)
 		s.valid = s.err == nil
@@ -257,7 +267,7 @@ func (b *bus) ping(ctx context.Context, s *service) {
 	call := b.conn.Object(s.name, "/").CallWithContext(ctx, "org.freedesktop.DBus.Peer.Ping", dbus.FlagNoAutoStart)
 	var refused dbus.Error
 	if call.Err == nil || errors.As(call.Err, &refused) && refused.Name != "org.freedesktop.DBus.Error.NoReply" {
-		s.checked = b.now()
+		s.checked = time.Now()
 		return
 	}
 	s.valid, s.state = false, nil
@@ -265,14 +275,18 @@ func (b *bus) ping(ctx context.Context, s *service) {
 }
 
 // absentError means that a service is not there, as opposed to not answering.
-type absentError struct{ name string }
+type absentError struct{ text string }
 
-func (e *absentError) Error() string { return e.name + " is not on the system bus" }
+func newAbsentError(name string) *absentError {
+	return &absentError{name + " is not on the system bus"}
+}
+
+func (e *absentError) Error() string { return e.text }
 
 // absent reports whether err means that there is no such service here.
 func absent(err error) bool {
-	var a *absentError
-	return errors.As(err, &a) || errors.Is(err, errNoBus)
+	_, ok := err.(*absentError) //nolint:errorlint // never wrapped, and asked at every snapshot
+	return ok || errors.Is(err, errNoBus)
 }
 
 // listen calls f with the name of each service that may have changed, until

@@ -17,7 +17,7 @@ const privateBus = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Co
 
 // mockBus runs a private system bus; mock runs one of python3-dbusmock's
 // services on it.
-func mockBus(t *testing.T) (addr string, mock func(template string) *exec.Cmd, daemon *exec.Cmd) {
+func mockBus(t testing.TB) (addr string, mock func(template string) *exec.Cmd, daemon *exec.Cmd) {
 	t.Helper()
 	if exec.Command("/usr/bin/python3", "-c", "import dbusmock").Run() != nil {
 		t.Skip("python3-dbusmock is not installed (apt: python3-dbusmock dbus)")
@@ -44,7 +44,7 @@ func mockBus(t *testing.T) (addr string, mock func(template string) *exec.Cmd, d
 	}, daemon
 }
 
-func run(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
+func run(t testing.TB, cmd *exec.Cmd) *exec.Cmd {
 	t.Helper()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -53,7 +53,7 @@ func run(t *testing.T, cmd *exec.Cmd) *exec.Cmd {
 	return cmd
 }
 
-func waitFor(t *testing.T, ok func() bool) {
+func waitFor(t testing.TB, ok func() bool) {
 	t.Helper()
 	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(end) {

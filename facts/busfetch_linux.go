@@ -38,7 +38,7 @@ func (b *bus) profile(ctx context.Context) (string, bool) {
 
 func capturedState[T any](s *T, name string) (*T, error) {
 	if s == nil {
-		return nil, &absentError{name}
+		return nil, newAbsentError(name)
 	}
 	return s, nil
 }
@@ -125,7 +125,7 @@ func fetchSession(ctx context.Context, conn *dbus.Conn, l listedSession) (sessio
 // fetchManager reads NetworkManager's properties. It never asks for a
 // connectivity check, which would make traffic.
 func fetchManager(ctx context.Context, conn *dbus.Conn) (any, error) {
-	p, err := propsOf(ctx, conn, managerName, "/org/freedesktop/NetworkManager", managerName)
+	p, err := propsOf(ctx, conn, managerName, managerPath, managerName)
 	if err != nil {
 		return nil, err
 	}

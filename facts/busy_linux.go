@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"bytes"
 	"cmp"
 	"maps"
 	"slices"
@@ -9,11 +10,14 @@ import (
 )
 
 // busyWatch remembers since when each reason not to disturb holds.
-type busyWatch struct{ since map[string]time.Duration }
+type busyWatch struct {
+	since map[string]time.Duration
+	spare map[string]time.Duration // the one before, to be filled next
+}
 
 // look takes in the reasons that hold now and returns the age of the newest.
 func (w *busyWatch) look(now time.Duration, reasons map[string]time.Duration) time.Duration {
-	since := map[string]time.Duration{}
+	since := emptied(w.spare)
 	newest := time.Duration(-1)
 	for key, age := range reasons {
 		at, ok := w.since[key]
@@ -25,8 +29,18 @@ func (w *busyWatch) look(now time.Duration, reasons map[string]time.Duration) ti
 			newest = now - at
 		}
 	}
-	w.since = since
+	w.since, w.spare = since, w.since
 	return newest
+}
+
+// emptied is m without its entries, so that what is looked at often is kept in
+// two maps that take turns.
+func emptied[V any](m map[string]V) map[string]V {
+	if m == nil {
+		return map[string]V{}
+	}
+	clear(m)
+	return m
 }
 
 // describe lists the reasons by whom and for how long, so that one that was
@@ -58,26 +72,30 @@ func (p *presenceCollector) collectBusy(b *batch, l *logindState, err error, tol
 	if !b.wantsAny(busy, busySeconds, agentBusySeconds) {
 		return
 	}
-	d := p.disturbance(l, err, told)
+	d := p.disturbance(b.now.boot, l, err, told)
 	p.collectBusyHold(b, d)
-	reasons := maps.Clone(d.seated)
+	p.reasons = emptied(p.reasons)
+	reasons := p.reasons
+	maps.Copy(reasons, d.seated)
 	maps.Copy(reasons, d.away)
 	newest := p.busy.look(b.now.boot, reasons)
 	unheard := cmp.Or(d.unheard, d.unheardAway)
-	if len(reasons) == 0 && unheard != "" {
-		b.unknownAll(unheard, busy, busySeconds)
+	if len(reasons) == 0 {
+		if unheard != "" {
+			b.unknownAll(unheard, busy, busySeconds)
+			return
+		}
+		b.list(busy, nil, d.origin)
+		b.notApplicable(busySeconds, "nothing is busy")
 		return
 	}
 	b.list(busy, reasonNames(reasons), d.origin)
 	b.remark(busy, p.busy.describe(b.now.boot))
-	switch {
-	case len(reasons) == 0:
-		b.notApplicable(busySeconds, "nothing is busy")
-	case unheard != "": // there may be a newer reason
+	if unheard != "" { // there may be a newer reason
 		b.unknown(busySeconds, unheard)
-	default:
-		b.seconds(busySeconds, newest, d.origin)
+		return
 	}
+	b.seconds(busySeconds, newest, d.origin)
 }
 
 // collectBusyHold tells for how long agents of users who are elsewhere have
@@ -99,29 +117,33 @@ func (p *presenceCollector) collectBusyHold(b *batch, d disturbance) {
 // games and films; a machine with a screen or seats has a session manager.
 // Without session manager, seats, screen and display server nothing can be shown
 // to anybody, and only a microphone in use is a reason.
-func (p *presenceCollector) disturbance(l *logindState, err error, told []agentReport) disturbance {
-	d := disturbance{seated: map[string]time.Duration{}, away: map[string]time.Duration{}, origin: fromBusy}
+func (p *presenceCollector) disturbance(now time.Duration, l *logindState, err error, told []agentReport) disturbance {
+	p.seated, p.away = emptied(p.seated), emptied(p.away)
+	d := disturbance{seated: p.seated, away: p.away, origin: fromBusy}
 	if err != nil {
 		d.origin = fromNoScreen
-		if !absent(err) || p.root.exists("/run/systemd/seats") || p.hasDisplay() || p.hasDisplayServer() {
+		if !absent(err) || p.expectsSessions(now) {
 			d.unheard, d.origin = err.Error(), fromBusy
 		}
 	}
 	if l != nil {
-		for _, i := range l.others() {
-			if i.blocks("idle") {
-				d.seated[busyDisplay+" by "+i.Who] = 0
+		for i := range l.Inhibitors {
+			if h := &l.Inhibitors[i]; h.foreign() && h.blocks("idle") {
+				d.seated[busyDisplay+" by "+h.Who] = 0
 			}
 		}
 	}
-	switch recording, err := p.recording(); {
+	switch recording, err := p.recording(now); {
 	case err != nil:
 		d.unheard = cmp.Or(d.unheard, err.Error())
 	case recording:
 		d.seated[busyCall+" by a sound capture"] = 0
 	}
-	for _, t := range append(told, p.unwatched(l, told)...) {
+	for _, t := range told {
 		d.add(t, t.name != "" || t.seated(l))
+	}
+	for _, t := range p.unwatched(l, told) {
+		d.add(t, t.seated(l))
 	}
 	return d
 }
@@ -183,29 +205,56 @@ func reasonNames(reasons map[string]time.Duration) []string {
 	return slices.Compact(names)
 }
 
-// recording reports whether a microphone is in use (ALSA's procfs).
-func (p *presenceCollector) recording() (bool, error) {
+// recording reports whether a microphone is in use (ALSA's procfs). The status
+// files of what can record stay open.
+func (p *presenceCollector) recording(now time.Duration) (bool, error) {
+	if p.sound.due(now, p.devices.since("sound", now)) {
+		p.findMicrophones()
+	}
+	for _, m := range p.microphones {
+		if status, err := m.read(); err == nil && bytes.Contains(status, []byte("state: RUNNING")) {
+			return true, nil
+		}
+	}
+	return false, p.soundErr
+}
+
+func (p *presenceCollector) findMicrophones() {
+	p.forgetMicrophones()
 	cards, err := p.root.entries("/proc/asound")
+	p.soundErr = err
 	for _, card := range cards {
 		if !strings.HasPrefix(card, "card") || card == "cards" {
 			continue
 		}
 		for _, pcm := range p.root.list("/proc/asound/" + card) {
-			if strings.HasPrefix(pcm, "pcm") && strings.HasSuffix(pcm, "c") && p.running("/proc/asound/"+card+"/"+pcm) {
-				return true, nil
+			if !strings.HasPrefix(pcm, "pcm") || !strings.HasSuffix(pcm, "c") {
+				continue
+			}
+			for _, sub := range p.root.list("/proc/asound/" + card + "/" + pcm) {
+				if strings.HasPrefix(sub, "sub") {
+					p.microphones = append(p.microphones, p.root.keep("/proc/asound/"+card+"/"+pcm+"/"+sub+"/status", 256))
+				}
 			}
 		}
 	}
-	return false, err
 }
 
-func (p *presenceCollector) running(pcm string) bool {
-	for _, sub := range p.root.list(pcm) {
-		if strings.Contains(p.root.slurp(pcm+"/"+sub+"/status"), "state: RUNNING") {
-			return true
-		}
+func (p *presenceCollector) forgetMicrophones() {
+	for _, m := range p.microphones {
+		m.close()
 	}
-	return false
+	p.microphones = p.microphones[:0]
+}
+
+// expectsSessions reports whether there should be a session manager: there are
+// seats, a screen or a display server. Display servers tell nobody when they
+// start, so that without a session manager one is looked for each time.
+func (p *presenceCollector) expectsSessions(now time.Duration) bool {
+	if p.screens.due(now, p.devices.since("drm", now)) {
+		p.screen = p.hasDisplay()
+	}
+	return p.hasSeats(now) || p.screen || p.hasDisplayServer()
 }
 
 // hasDisplay reports whether a screen is connected.

@@ -74,7 +74,8 @@ func TestBusyIsUnknownWhereSomebodyShouldTellAndDoesNot(t *testing.T) {
 		{"no session manager, a microphone in use", microphone, nil, none, nil, cellKnown, cellKnown},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			p := &presenceCollector{root: plant(t, maps.Clone(c.files))}
+			r := plant(t, maps.Clone(c.files))
+			p := &presenceCollector{root: r, devices: newUevents(&changes{root: r})}
 			cells := busyOf(t, p, time.Hour, c.l, c.err, c.told)
 			if got := cells[busy]; got.state != c.want || c.want == cellUnknown && got.text == "" {
 				t.Errorf("busy: got state %d (%s), want %d", got.state, got.text, c.want)
@@ -115,7 +116,8 @@ func TestAgentsOfUsersElsewhereCannotKeepTheMachineBusyWithoutLimit(t *testing.T
 		return agentReport{agentKey: agentKey{8, "2"}, busy: map[string]time.Duration{reason: time.Minute}}
 	}
 	lost := agentReport{agentKey: agentKey{8, "2"}, why: "it was lost"}
-	p := &presenceCollector{root: plant(t, map[string]string{"proc/uptime": "1 1"})}
+	r := plant(t, map[string]string{"proc/uptime": "1 1"})
+	p := &presenceCollector{root: r, devices: newUevents(&changes{root: r})}
 	held := func(at time.Duration, told ...agentReport) int64 {
 		t.Helper()
 		c := busyOf(t, p, at, here, nil, told)[agentBusySeconds]

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -66,9 +68,9 @@ func netlinkSocket(family int, groups uint32) (int, error) {
 }
 
 // watchNetlink wakes for the messages of multicast groups that concern it.
-func watchNetlink(ctx context.Context, what string, family int, groups uint32, wake func(), concerns func(msg []byte) bool) {
+func watchNetlink(ctx context.Context, what string, open func() (int, error), wake func(), concerns func(msg []byte) bool) {
 	keepWatching(ctx, what, nil, wake, func(ctx context.Context, up func()) error {
-		fd, err := netlinkSocket(family, groups)
+		fd, err := open()
 		if err != nil {
 			return err
 		}
@@ -84,9 +86,30 @@ func watchNetlink(ctx context.Context, what string, family int, groups uint32, w
 
 // watchUevents wakes for the kernel's events about a subsystem (kobject_uevent).
 func watchUevents(ctx context.Context, subsystem string, wake func()) {
-	watchNetlink(ctx, "kernel events about "+subsystem, unix.NETLINK_KOBJECT_UEVENT, 1, wake, func(msg []byte) bool {
+	watchNetlink(ctx, "kernel events about "+subsystem, openUevents, wake, func(msg []byte) bool {
 		return len(msg) == 0 || ueventSubsystem(msg) == subsystem // empty: events were lost
 	})
+}
+
+// openUevents listens to the kernel's device events, which it sends to the
+// first user namespace only: elsewhere silence would mean nothing.
+func openUevents() (int, error) {
+	users, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil || !wholeUserNamespace(string(users)) {
+		return -1, unix.EPERM
+	}
+	return netlinkSocket(unix.NETLINK_KOBJECT_UEVENT, 1)
+}
+
+// wholeUserNamespace reports whether a uid_map (user_namespaces(7)) is that of
+// the first user namespace: every id is itself.
+func wholeUserNamespace(uidMap string) bool {
+	return slices.Equal(strings.Fields(uidMap), []string{"0", "0", "4294967295"})
+}
+
+// openRoutes listens to links, addresses and routes (rtnetlink(7)).
+func openRoutes() (int, error) {
+	return netlinkSocket(unix.NETLINK_ROUTE, unix.RTMGRP_LINK|unix.RTMGRP_IPV4_ROUTE|unix.RTMGRP_IPV6_ROUTE)
 }
 
 // ueventSubsystem finds the subsystem in a uevent, a header and then
@@ -100,8 +123,7 @@ func ueventSubsystem(msg []byte) string {
 	return ""
 }
 
-// watchRoutes wakes when links, addresses or routes change (rtnetlink(7)).
+// watchRoutes wakes when links, addresses or routes change.
 func watchRoutes(ctx context.Context, wake func()) {
-	watchNetlink(ctx, "routes", unix.NETLINK_ROUTE, unix.RTMGRP_LINK|unix.RTMGRP_IPV4_ROUTE|unix.RTMGRP_IPV6_ROUTE, wake,
-		func([]byte) bool { return true })
+	watchNetlink(ctx, "routes", openRoutes, wake, func([]byte) bool { return true })
 }

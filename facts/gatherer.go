@@ -65,8 +65,11 @@ type Gatherer struct {
 type plan struct {
 	set        Set // kept, so that its address is not used for another
 	want       []bool
+	slots      slots
+	size       int // wanted facts
 	local      bool
 	collectors []collector
+	primers    []primer // those of them that have rates
 }
 
 type planKey struct {
@@ -82,7 +85,11 @@ func New(opts Options) (*Gatherer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Gatherer{opts: opts, collectors: collectors, local: newLocalFacts(opts.LocalDir), plans: map[planKey]*plan{}}, nil
+	return newGatherer(opts, collectors), nil
+}
+
+func newGatherer(opts Options, collectors []collector) *Gatherer {
+	return &Gatherer{opts: opts, collectors: collectors, local: newLocalFacts(opts.LocalDir), plans: map[planKey]*plan{}}
 }
 
 func (o *Options) setDefaults() {
@@ -113,13 +120,13 @@ func (g *Gatherer) Snapshot(ctx context.Context, want Set, t Target) Snapshot {
 	defer g.mu.Unlock()
 	p := g.plan(want)
 	b := &g.batch // kept, so that the cells are the only allocation
-	*b = batch{cells: make([]cell, len(declared)), want: p.want, path: t.Path, now: g.instant()}
+	*b = batch{cells: make([]cell, p.size), slots: p.slots, want: p.want, path: t.Path, now: g.instant()}
 	g.prime(ctx, p, b)
 	for _, c := range p.collectors {
 		g.collect(ctx, c, b)
 	}
 	b.fillGaps()
-	s := Snapshot{at: b.now.wall, cells: b.cells}
+	s := Snapshot{at: b.now.wall, cells: b.cells, slots: b.slots}
 	if p.local {
 		s.local = g.local.read(b.now.wall)
 	}
@@ -130,10 +137,8 @@ func (g *Gatherer) Snapshot(ctx context.Context, want Set, t Target) Snapshot {
 // one is worth taking.
 func (g *Gatherer) prime(ctx context.Context, p *plan, b *batch) {
 	var wait time.Duration
-	for _, c := range p.collectors {
-		if c, ok := c.(primer); ok {
-			wait = max(wait, c.prime(b))
-		}
+	for _, c := range p.primers {
+		wait = max(wait, c.prime(b))
 	}
 	if wait == 0 {
 		return
@@ -159,8 +164,8 @@ func (g *Gatherer) collect(ctx context.Context, c collector, b *batch) {
 // fillGaps makes wanted facts that nobody mentioned unknown.
 func (b *batch) fillGaps() {
 	for f, want := range b.want {
-		if want && b.cells[f].state == cellUnwanted {
-			b.cells[f] = cell{state: cellUnknown, text: "no source on this platform"}
+		if c := fact(f); want && b.cell(c).state == cellUnwanted {
+			*b.cell(c) = cell{state: cellUnknown, text: "no source on this platform"}
 		}
 	}
 }
@@ -182,13 +187,20 @@ func (g *Gatherer) plan(want Set) *plan {
 }
 
 func (g *Gatherer) newPlan(want Set) *plan {
-	p := &plan{set: want, want: make([]bool, len(declared)), local: want.Has(LocalFacts)}
+	p := &plan{set: want, want: make([]bool, len(declared)), slots: make(slots, len(declared)), local: want.Has(LocalFacts)}
 	for f, d := range declared {
-		p.want[f] = want.Has(d.ID)
+		p.slots[f] = noSlot
+		if p.want[f] = want.Has(d.ID); p.want[f] {
+			p.slots[f] = uint8(p.size)
+			p.size++
+		}
 	}
 	for _, c := range g.collectors {
 		if anyWanted(p.want, c.facts()) {
 			p.collectors = append(p.collectors, c)
+			if c, ok := c.(primer); ok {
+				p.primers = append(p.primers, c)
+			}
 		}
 	}
 	return p

@@ -2,7 +2,6 @@ package facts
 
 import (
 	"context"
-	"slices"
 	"strings"
 )
 
@@ -24,32 +23,39 @@ func (i *inhibitorCollector) collect(ctx context.Context, b *batch) {
 	}
 	b.bool(inhibitShutdown, l.inhibited("shutdown"), fromLogind)
 	b.bool(inhibitSleep, l.inhibited("sleep"), fromLogind)
-	b.list(inhibitHolders, l.holders(), fromLogind)
+	if b.wants(inhibitHolders) {
+		b.list(inhibitHolders, l.holders(), fromLogind)
+	}
 }
 
-// others are the blocking inhibitors that are not lull's own. Keys that
-// desktops take for themselves (handle-power-key and the like) block nothing.
-func (l *logindState) others() []inhibitor {
-	var out []inhibitor
-	for _, i := range l.Inhibitors {
-		if i.Who != ownName && strings.HasPrefix(i.Mode, "block") {
-			out = append(out, i)
+// foreign reports whether an inhibitor blocks something and is not lull's own.
+// Keys that desktops take for themselves (handle-power-key and the like) block
+// nothing.
+func (i *inhibitor) foreign() bool { return i.Who != ownName && strings.HasPrefix(i.Mode, "block") }
+
+func (i *inhibitor) blocks(what string) bool {
+	for w := range strings.SplitSeq(i.What, ":") {
+		if w == what {
+			return true
 		}
 	}
-	return out
+	return false
 }
 
-func (i inhibitor) blocks(what string) bool { return slices.Contains(strings.Split(i.What, ":"), what) }
-
 func (l *logindState) inhibited(what string) bool {
-	return slices.ContainsFunc(l.others(), func(i inhibitor) bool { return i.blocks(what) })
+	for i := range l.Inhibitors {
+		if h := &l.Inhibitors[i]; h.foreign() && h.blocks(what) {
+			return true
+		}
+	}
+	return false
 }
 
 func (l *logindState) holders() []string {
 	out := []string{}
-	for _, i := range l.others() {
-		if i.blocks("shutdown") || i.blocks("sleep") || i.blocks("idle") {
-			out = append(out, i.What+": "+i.Who)
+	for i := range l.Inhibitors {
+		if h := &l.Inhibitors[i]; h.foreign() && (h.blocks("shutdown") || h.blocks("sleep") || h.blocks("idle")) {
+			out = append(out, h.What+": "+h.Who)
 		}
 	}
 	sortStrings(out)

@@ -66,7 +66,7 @@ func TestInputThatCannotBeWatchedMakesPresenceUnknownUntilItCan(t *testing.T) {
 	want[idleSeconds] = true
 	trouble := func() string {
 		b := &batch{cells: make([]cell, len(declared)), want: want, now: instant{time.Now(), sinceBoot()}}
-		for _, r := range p.reports(b, nil, nil, nil, errNoBus, nil) {
+		for _, r := range p.reports(b, nil, errNoBus, nil) {
 			if r.source == "watch" && r.answer == silent {
 				return r.why
 			}
@@ -161,7 +161,7 @@ func TestDirectoriesThatCannotBeListedAreNotEmpty(t *testing.T) {
 		if r := p.input.report(sinceBoot()); r.answer != silent {
 			t.Errorf("input devices: got %+v, want silent", r)
 		}
-		if _, err := p.recording(); err == nil {
+		if _, err := p.recording(time.Hour); err == nil {
 			t.Error("sound: want an error")
 		}
 	})

@@ -107,13 +107,13 @@ func collectWindowsIdle(b *batch, all []windowsSession) {
 	for _, s := range all {
 		reports = append(reports, s.report(own))
 	}
-	idle, source, why := leastIdle(reports)
+	idle, from, why := leastIdle(reports)
 	for _, f := range []fact{idleSeconds, systemIdleSeconds} {
 		if why != "" {
 			b.unknown(f, why)
 			continue
 		}
-		b.seconds(f, idle, &origin{source, good})
+		b.seconds(f, idle, from)
 	}
 }
 

@@ -2,6 +2,7 @@ package facts
 
 import (
 	"context"
+	"path"
 	"strconv"
 	"strings"
 
@@ -11,9 +12,25 @@ import (
 // networkCollector combines NetworkManager, systemd-networkd and the kernel's
 // routes. It makes no traffic.
 type networkCollector struct {
-	root *root
-	bus  *bus
+	root     *root
+	bus      *bus
+	changes  *changes
+	routes   *changeSource
+	looked   lookup
+	device   string // of the default route
+	kind     string
+	up       bool
+	networkd *changeSource
+	asked    lookup
+	state    string // networkd's ONLINE_STATE, "" when it does not say
 }
+
+func newNetwork(r *root, b *bus, c *changes) *networkCollector {
+	return &networkCollector{root: r, bus: b, changes: c, routes: routeSource(), networkd: dirSource(path.Dir(networkdState))}
+}
+
+// networkdState is replaced by networkd when something changes.
+const networkdState = "/run/systemd/netif/state"
 
 func (*networkCollector) facts() []fact { return networkFacts }
 
@@ -28,27 +45,38 @@ var (
 )
 
 func (n *networkCollector) collect(ctx context.Context, b *batch) {
-	device := defaultRoute(n.root)
-	kind := ""
-	if device != "" {
-		kind = linkKind(n.root, device)
-		b.text(networkKind, kind, fromRouteDev)
+	if n.looked.due(b.now.boot, n.changes.since(n.routes, b.now.boot)) {
+		n.findRoute()
+	}
+	if n.device != "" {
+		b.text(networkKind, n.kind, fromRouteDev)
 	} else {
 		b.notApplicable(networkKind, "there is no default route")
 	}
 	state, err := n.bus.network(ctx)
 	if state == nil {
-		state = &networkState{}
+		state = &silentManager
 	}
 	if err != nil && !absent(err) {
 		b.unknownAll(err.Error(), online, unmetered)
 		return
 	}
-	n.collectOnline(b, state, device)
-	collectUnmetered(b, state, kind)
+	n.collectOnline(b, state)
+	collectUnmetered(b, state, n.kind)
 }
 
-func (n *networkCollector) collectOnline(b *batch, s *networkState, device string) {
+// silentManager is what a NetworkManager says that is not there.
+var silentManager networkState
+
+func (n *networkCollector) findRoute() {
+	n.device = defaultRoute(n.root)
+	n.kind, n.up = "", false
+	if n.device != "" {
+		n.kind, n.up = linkKind(n.root, n.device), linkUp(n.root, n.device)
+	}
+}
+
+func (n *networkCollector) collectOnline(b *batch, s *networkState) {
 	if s.Connectivity != nil && *s.Connectivity != 0 {
 		b.bool(online, *s.Connectivity == 4, fromManager)
 		return
@@ -57,12 +85,14 @@ func (n *networkCollector) collectOnline(b *batch, s *networkState, device strin
 		b.bool(online, *s.State == 70, fromManager)
 		return
 	}
-	networkd := n.root.slurp("/run/systemd/netif/state")
-	if state, ok := strings.CutPrefix(findLine(networkd, "ONLINE_STATE="), "ONLINE_STATE="); ok {
-		b.bool(online, state == "online", fromNetworkd)
+	if n.asked.due(b.now.boot, n.changes.since(n.networkd, b.now.boot)) {
+		n.state = strings.TrimPrefix(findLine(n.root.slurp(networkdState), "ONLINE_STATE="), "ONLINE_STATE=")
+	}
+	if n.state != "" {
+		b.bool(online, n.state == "online", fromNetworkd)
 		return
 	}
-	b.bool(online, device != "" && linkUp(n.root, device), fromRoutes)
+	b.bool(online, n.device != "" && n.up, fromRoutes)
 }
 
 func findLine(data, prefix string) string {

@@ -2,13 +2,42 @@ package facts
 
 import (
 	"context"
+	"path"
 
 	"golang.org/x/sys/unix"
 )
 
 // packagesCollector asks whether somebody holds a package manager's lock. It
 // never creates a lock file and never takes a lock.
-type packagesCollector struct{ root *root }
+type packagesCollector struct {
+	root    *root
+	changes *changes
+	locks   []string // files that are locked
+	mark    string   // file that exists only while a manager works
+	names   *changeSource
+	looked  lookup
+	files   []lockFile
+	marked  bool // mark is there
+}
+
+// lockFile is a lock that exists, or cannot be asked.
+type lockFile struct {
+	path string
+	fd   int
+	err  error
+}
+
+func newPackages(r *root, c *changes) *packagesCollector {
+	return packagesOf(r, c, lockFiles, existsLock)
+}
+
+func packagesOf(r *root, c *changes, locks []string, mark string) *packagesCollector {
+	dirs := []string{path.Dir(mark)}
+	for _, lock := range locks {
+		dirs = append(dirs, path.Dir(lock))
+	}
+	return &packagesCollector{root: r, changes: c, locks: locks, mark: mark, names: dirSource(dirs...)}
+}
 
 func (*packagesCollector) facts() []fact { return []fact{packagesLocked} }
 
@@ -28,12 +57,15 @@ func (p *packagesCollector) collect(_ context.Context, b *batch) {
 		b.bool(packagesLocked, c.PackageLocked, fromLocks)
 		return
 	}
-	held, why := p.root.exists(existsLock), ""
-	for _, path := range lockFiles {
-		h, err := lockHeld(p.root, path)
+	if p.looked.due(b.now.boot, p.changes.since(p.names, b.now.boot)) {
+		p.find()
+	}
+	held, why := p.marked, ""
+	for i := range p.files {
+		h, err := p.files[i].held()
 		held = held || h
-		if err != nil && err != unix.ENOENT {
-			why = whyNot(path, err)
+		if err != nil {
+			why = whyNot(p.files[i].path, err)
 		}
 	}
 	if why != "" && !held {
@@ -43,18 +75,38 @@ func (p *packagesCollector) collect(_ context.Context, b *batch) {
 	b.bool(packagesLocked, held, fromLocks)
 }
 
-// lockHeld reports whether another process holds a write lock on the file.
-func lockHeld(r *root, path string) (bool, error) {
-	fd, err := r.open(path, unix.O_RDONLY)
-	if err != nil {
-		return false, err
+// find opens the locks that exist. To have one open is not to hold it, and
+// keeps nobody from taking it.
+func (p *packagesCollector) find() {
+	p.forget()
+	p.marked = p.root.exists(p.mark)
+	for _, path := range p.locks {
+		fd, err := p.root.open(path, unix.O_RDONLY)
+		if err != unix.ENOENT {
+			p.files = append(p.files, lockFile{path, fd, err})
+		}
 	}
-	defer unix.Close(fd)
+}
+
+// held reports whether another process holds a write lock on the file.
+func (l *lockFile) held() (bool, error) {
+	if l.err != nil {
+		return false, l.err
+	}
 	lock := unix.Flock_t{Type: unix.F_RDLCK}
-	if err := unix.FcntlFlock(uintptr(fd), unix.F_OFD_GETLK, &lock); err != nil {
+	if err := unix.FcntlFlock(uintptr(l.fd), unix.F_OFD_GETLK, &lock); err != nil {
 		return false, err
 	}
 	return lock.Type != unix.F_UNLCK, nil
 }
 
-func (*packagesCollector) close() error { return nil }
+func (p *packagesCollector) forget() {
+	for _, l := range p.files {
+		if l.err == nil {
+			unix.Close(l.fd)
+		}
+	}
+	p.files = p.files[:0]
+}
+
+func (p *packagesCollector) close() error { p.forget(); return nil }

@@ -11,14 +11,20 @@ func platformCollectors(o *Options) ([]collector, error) {
 	if err != nil {
 		return nil, err
 	}
+	return collectorsOf(r, o), nil
+}
+
+func collectorsOf(r *root, o *Options) []collector {
 	b := newBus(r, o)
 	own := &ownWork{r, o.Own}
-	resume := &resumeWatch{captured: r.captured != nil, sleep: totalSleep}
+	resume := &resumeWatch{captured: r.captured != nil, sleep: new(sleepClock).look}
+	changes := &changes{root: r}
+	devices := newUevents(changes)
 	return []collector{
-		newCPU(r, own), newMemory(r), newPressure(r), newStorage(r, own, o.Deadline),
-		&powerCollector{r, b}, &networkCollector{r, b}, &hostCollector{r, resume}, &thermalCollector{root: r},
-		&packagesCollector{r}, &inhibitorCollector{b}, newPresence(r, b, resume, o), busCloser{b},
-	}, nil
+		newCPU(r, own), newMemory(r), newPressure(r), newStorage(r, own, o.Deadline, changes),
+		newPower(r, b, devices), newNetwork(r, b, changes), &hostCollector{r, resume}, &thermalCollector{root: r},
+		newPackages(r, changes), &inhibitorCollector{b}, newPresence(r, b, resume, changes, devices, o), sharedCloser{b, changes},
+	}
 }
 
 // sinceBoot is CLOCK_BOOTTIME: it counts suspend and is never set.

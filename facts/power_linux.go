@@ -1,15 +1,33 @@
 package facts
 
 import (
+	"bytes"
 	"context"
-	"strconv"
 )
 
 // powerCollector reads /sys/class/power_supply
 // (Documentation/ABI/testing/sysfs-class-power) and the power profile.
 type powerCollector struct {
-	root *root
-	bus  *bus
+	root     *root
+	bus      *bus
+	uevents  *uevents
+	looked   lookup
+	err      error // why the supplies are not known
+	kept     []keptSupply
+	supplies []supply // what they said last
+	profiled lookup
+	profile  *kept // nil where the firmware has none
+}
+
+func newPower(r *root, b *bus, u *uevents) *powerCollector {
+	return &powerCollector{root: r, bus: b, uevents: u}
+}
+
+// keptSupply is a supply whose changing files stay open; nil ones it does not
+// have. What does not change is in fixed.
+type keptSupply struct {
+	fixed                             supply
+	present, online, status, capacity *kept
 }
 
 func (*powerCollector) facts() []fact { return powerFacts }
@@ -39,41 +57,69 @@ func (p *powerCollector) collect(ctx context.Context, b *batch) {
 }
 
 func (p *powerCollector) collectSupplies(b *batch) {
-	names, err := p.root.readDir(supplyDir)
-	if err != nil && p.root.captured == nil { // an archive has no empty directories
-		b.unknownAll(whyNot(supplyDir, err), onAC, powerSource, batteryPercent)
+	if p.looked.due(b.now.boot, p.uevents.since("power_supply", b.now.boot)) {
+		p.findSupplies()
+	}
+	if p.err != nil {
+		b.unknownAll(whyNot(supplyDir, p.err), onAC, powerSource, batteryPercent)
 		return
 	}
-	supplies := make([]supply, len(names))
-	for i, name := range names {
-		supplies[i] = readSupply(p.root, supplyDir+"/"+name)
+	p.supplies = p.supplies[:0]
+	for i := range p.kept {
+		p.supplies = append(p.supplies, p.kept[i].read())
 	}
 	o := fromSupplies
-	if len(names) == 0 && (p.root.container() || p.root.virtual()) {
+	if len(p.kept) == 0 && (p.root.container() || p.root.virtual()) {
 		o = fromNoSupplies // the host below may run on battery
 	}
-	storePower(b, supplies, o)
+	storePower(b, p.supplies, o)
 }
 
-func readSupply(r *root, dir string) supply {
-	s := supply{name: dir, kind: r.slurp(dir + "/type"), scope: r.slurp(dir + "/scope"), status: r.slurp(dir + "/status"),
-		online: number(r.slurp(dir + "/online")), capacity: number(r.slurp(dir + "/capacity"))}
-	if full := number(r.slurp(dir + "/energy_full")); full > 0 {
-		s.energy = int64(full)
+func (p *powerCollector) findSupplies() {
+	p.forgetSupplies()
+	names, err := p.root.readDir(supplyDir)
+	if p.root.captured != nil { // an archive has no empty directories
+		err = nil
 	}
-	if r.slurp(dir+"/present") == "0" {
+	p.err = err
+	for _, name := range names {
+		p.kept = append(p.kept, keepSupply(p.root, supplyDir+"/"+name))
+	}
+}
+
+func (p *powerCollector) forgetSupplies() {
+	for _, s := range p.kept {
+		s.close()
+	}
+	p.kept = p.kept[:0]
+}
+
+func keepSupply(r *root, dir string) keptSupply {
+	s := keptSupply{fixed: supply{name: dir, kind: r.slurp(dir + "/type"), scope: r.slurp(dir + "/scope"), online: -1, capacity: -1},
+		present: r.keepIf(dir+"/present", 32), online: r.keepIf(dir+"/online", 32),
+		status: r.keepIf(dir+"/status", 32), capacity: r.keepIf(dir+"/capacity", 32)}
+	full := r.keepIf(dir+"/energy_full", 32)
+	s.fixed.energy = int64(max(0, full.number()))
+	full.close()
+	return s
+}
+
+// statuses are those of sysfs-class-power that decidePower knows.
+var statuses = []string{"Charging", "Discharging", "Full", "Not charging"}
+
+func (k *keptSupply) read() supply {
+	s := k.fixed
+	s.online, s.status, s.capacity = k.online.number(), k.status.text(statuses), k.capacity.number()
+	if k.present.number() == 0 {
 		s.scope = "Device" // an empty battery bay
 	}
 	return s
 }
 
-// number parses a file that holds one number; -1 when it does not.
-func number(s string) int {
-	v, err := strconv.ParseUint(s, 10, 31)
-	if err != nil {
-		return -1
+func (k *keptSupply) close() {
+	for _, f := range []*kept{k.present, k.online, k.status, k.capacity} {
+		f.close()
 	}
-	return int(v)
 }
 
 func (p *powerCollector) collectSaver(ctx context.Context, b *batch) {
@@ -81,9 +127,20 @@ func (p *powerCollector) collectSaver(ctx context.Context, b *batch) {
 		b.bool(saver, profile == "power-saver", fromProfile)
 		return
 	}
-	switch p.root.slurp("/sys/firmware/acpi/platform_profile") {
-	case "":
+	if p.profiled.due(b.now.boot, 0) {
+		p.profile.close()
+		p.profile = p.root.keepIf("/sys/firmware/acpi/platform_profile", 64)
+	}
+	if p.profile == nil {
 		b.unknown(saver, "neither a power profile service nor a platform profile")
+		return
+	}
+	data, err := p.profile.read()
+	if err != nil {
+		b.unknown(saver, whyNot(p.profile.path, err))
+		return
+	}
+	switch string(bytes.TrimSpace(data)) {
 	case "low-power", "quiet", "cool":
 		b.bool(saver, true, fromPlatform)
 	default:
@@ -103,7 +160,11 @@ func (p *powerCollector) collectLid(ctx context.Context, b *batch) {
 	}
 }
 
-func (*powerCollector) close() error { return nil }
+func (p *powerCollector) close() error {
+	p.forgetSupplies()
+	p.profile.close()
+	return nil
+}
 
 func (p *powerCollector) watch(ctx context.Context, want []bool, wake func(...fact)) {
 	watchUevents(ctx, "power_supply", func() { wake(onAC, powerSource, batteryPercent) })

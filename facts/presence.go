@@ -2,6 +2,7 @@ package facts
 
 import (
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -26,30 +27,74 @@ const (
 // leastIdle combines reports to the time since the last use: the least that
 // any source says. It is unknown, with the reason, when an expected source is
 // silent, or when no source could have seen a person.
-func leastIdle(reports []report) (idle time.Duration, source, why string) {
+func leastIdle(reports []report) (idle time.Duration, from *origin, why string) {
 	proof, first := false, true
-	var names []string
 	for _, r := range reports {
 		switch r.answer {
 		case silent:
-			return 0, "", r.source + ": " + r.why
+			return 0, nil, r.source + ": " + r.why
 		case answered:
 			if first || r.idle < idle {
 				idle, first = r.idle, false
 			}
 			proof = proof || r.proof
-			names = append(names, r.source)
 		}
 	}
 	if !proof {
-		return 0, "", "no input device, terminal, session manager or agent answers, so nobody could be seen"
+		return 0, nil, "no input device, terminal, session manager or agent answers, so nobody could be seen"
 	}
-	return max(0, idle), strings.Join(names, "+"), ""
+	return max(0, idle), originOf(reports), ""
 }
 
-// withoutAgents leaves out what agents of users say who are not at the machine.
-func withoutAgents(reports []report) []report {
-	var out []report
+// origins keeps one origin for each combination of sources, as snapshots share
+// them.
+var origins struct {
+	sync.Mutex
+	all []*origin
+}
+
+// originOf names the sources that answered: "terminals+boot+input".
+func originOf(reports []report) *origin {
+	origins.Lock()
+	defer origins.Unlock()
+	for _, o := range origins.all {
+		if named(o.source, reports) {
+			return o
+		}
+	}
+	var names []string
+	for _, r := range reports {
+		if r.answer == answered {
+			names = append(names, r.source)
+		}
+	}
+	o := &origin{strings.Join(names, "+"), good}
+	if len(origins.all) >= 64 { // users come and go
+		clear(origins.all)
+		origins.all = origins.all[:0]
+	}
+	origins.all = append(origins.all, o)
+	return o
+}
+
+// named reports whether source names just the reports that answered.
+func named(source string, reports []report) bool {
+	for _, r := range reports {
+		if r.answer != answered {
+			continue
+		}
+		rest, ok := strings.CutPrefix(source, r.source)
+		if !ok || rest != "" && rest[0] != '+' {
+			return false
+		}
+		source = strings.TrimPrefix(rest, "+")
+	}
+	return source == ""
+}
+
+// withoutAgents appends to out the reports that are not from agents of users
+// who are elsewhere.
+func withoutAgents(out, reports []report) []report {
 	for _, r := range reports {
 		if !r.agent {
 			out = append(out, r)

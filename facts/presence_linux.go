@@ -20,6 +20,8 @@ type presenceCollector struct {
 	resume   *resumeWatch
 	input    *inputWatch
 	agents   *agentServer
+	changes  *changes
+	devices  *uevents
 	troubles troubles // watches of input that do not work while somebody waits
 
 	mu        sync.Mutex // guards what follows
@@ -31,11 +33,24 @@ type presenceCollector struct {
 	again     *time.Timer   // looks again during a hold; nil = not armed
 	previous  time.Duration // boot time of the last use at the last look
 	wakers    map[*func(...fact)]bool
+
+	nodes       terminalNodes
+	all, system []report                 // of the last look, to be filled anew
+	reasons     map[string]time.Duration // busy ones of the last look, and of whom, to be filled anew
+	seated      map[string]time.Duration
+	away        map[string]time.Duration
+	sound       lookup
+	microphones []*kept
+	soundErr    error // why they are not known
+	screens     lookup
+	screen      bool // one is connected
+	seating     lookup
+	seats       bool // logind is to be expected
 }
 
-func newPresence(r *root, b *bus, resume *resumeWatch, o *Options) *presenceCollector {
+func newPresence(r *root, b *bus, resume *resumeWatch, c *changes, devices *uevents, o *Options) *presenceCollector {
 	return &presenceCollector{root: r, bus: b, resume: resume, input: newInputWatch(r), agents: newAgentServer(o),
-		wakers: map[*func(...fact)]bool{}}
+		changes: c, devices: devices, wakers: map[*func(...fact)]bool{}, nodes: terminalNodes{names: dirSource("/dev/pts")}}
 }
 
 func (*presenceCollector) facts() []fact { return presenceFacts }
@@ -53,11 +68,8 @@ func (p *presenceCollector) collect(ctx context.Context, b *batch) {
 		b.unknownAll("lull runs in a container; who uses the machine is seen from its host only", presenceFacts...)
 		return
 	}
-	names, ptsErr := p.ptsNames()
-	if ptsErr != nil {
-		b.unknown(terminals, ptsErr.Error())
-	} else {
-		b.int(terminals, int64(len(names)), fromPTS)
+	if b.wants(terminals) {
+		p.collectTerminals(b)
 	}
 	if !b.wantsAny(idleSeconds, systemIdleSeconds, agentHeldSeconds, locked, busy, busySeconds, agentBusySeconds, sessions, remoteSessions, graphicalSessions) {
 		return
@@ -67,15 +79,15 @@ func (p *presenceCollector) collect(ctx context.Context, b *batch) {
 	p.collectSessions(b, l, err)
 	p.collectBusy(b, l, err, told)
 	if b.wantsAny(idleFacts...) {
-		p.collectIdle(b, p.reports(b, names, ptsErr, l, err, told))
+		p.collectIdle(b, p.reports(b, l, err, told))
 	}
 	p.keepLooking()
 }
 
 // reports asks every source.
-func (p *presenceCollector) reports(b *batch, pts []string, ptsErr error, l *logindState, err error, told []agentReport) []report {
+func (p *presenceCollector) reports(b *batch, l *logindState, err error, told []agentReport) []report {
 	input := p.input.report(b.now.boot)
-	all := []report{p.terminalReport(b.now, pts, ptsErr), p.bootReport(b.now), p.sessionReport(b.now.boot, l, err, told)}
+	all := append(p.all[:0], p.terminalReport(b.now), p.bootReport(b.now), p.sessionReport(b.now.boot, l, err, told))
 	for _, t := range told {
 		r := t.report(b.now.boot)
 		r.agent = r.agent && !t.seated(l)
@@ -87,14 +99,19 @@ func (p *presenceCollector) reports(b *batch, pts []string, ptsErr error, l *log
 	if why := p.troubles.any(); why != "" { // a use would be told of too late
 		all = append(all, report{source: "watch", answer: silent, why: why})
 	}
-	return append(all, input)
+	p.all = append(all, input)
+	return p.all
 }
 
 func (p *presenceCollector) collectIdle(b *batch, reports []report) {
-	idle, source, why := leastIdle(reports)
-	system, systemSource, systemWhy := leastIdle(withoutAgents(reports))
-	storeIdle(b, idleSeconds, idle, source, why)
-	storeIdle(b, systemIdleSeconds, system, systemSource, systemWhy)
+	p.system = withoutAgents(p.system[:0], reports)
+	idle, from, why := leastIdle(reports)
+	system, systemFrom, systemWhy := idle, from, why
+	if len(p.system) < len(reports) {
+		system, systemFrom, systemWhy = leastIdle(p.system)
+	}
+	storeIdle(b, idleSeconds, idle, from, why)
+	storeIdle(b, systemIdleSeconds, system, systemFrom, systemWhy)
 	holding, mute := heldByAgents(reports)
 	held := p.held.look(b.now.boot, holding, mute)
 	if systemWhy != "" {
@@ -107,23 +124,12 @@ func (p *presenceCollector) collectIdle(b *batch, reports []report) {
 	}
 }
 
-func storeIdle(b *batch, f fact, idle time.Duration, source, why string) {
+func storeIdle(b *batch, f fact, idle time.Duration, from *origin, why string) {
 	if why != "" {
 		b.unknown(f, why)
 		return
 	}
-	b.seconds(f, idle, originOf(source))
-}
-
-// origins keeps one origin per combination of sources, as snapshots share them.
-var origins sync.Map
-
-func originOf(source string) *origin {
-	if o, ok := origins.Load(source); ok {
-		return o.(*origin)
-	}
-	o, _ := origins.LoadOrStore(source, &origin{source, good})
-	return o.(*origin)
+	b.seconds(f, idle, from)
 }
 
 // noticeReturn wakes watchers when a look found a use that no event told of.
@@ -138,15 +144,65 @@ func (p *presenceCollector) noticeReturn(used time.Duration) {
 	}
 }
 
+// terminalNodes are the terminals whose access times are looked at. They are
+// kept open by path only, which is no use of them, and found anew when one
+// comes or goes.
+type terminalNodes struct {
+	names  *changeSource
+	looked lookup
+	all    []terminalNode
+	pts    int   // so many of them are pseudo terminals
+	err    error // why those are not known
+	atimes []access
+}
+
+type terminalNode struct {
+	path string
+	fd   int
+}
+
+func (n *terminalNodes) close() {
+	for _, t := range n.all {
+		unix.Close(t.fd)
+	}
+	n.all = n.all[:0]
+}
+
+func (p *presenceCollector) collectTerminals(b *batch) {
+	n, err := p.openTerminals(b.now.boot)
+	if err != nil {
+		b.unknown(terminals, err.Error())
+		return
+	}
+	b.int(terminals, n, fromPTS)
+}
+
+// openTerminals counts the pseudo terminals.
+func (p *presenceCollector) openTerminals(now time.Duration) (int64, error) {
+	if c := p.root.captured; c != nil {
+		return int64(len(c.TerminalIdle)), nil
+	}
+	p.findTerminals(now)
+	return int64(p.nodes.pts), p.nodes.err
+}
+
+func (p *presenceCollector) findTerminals(now time.Duration) {
+	n := &p.nodes
+	if !n.looked.due(now, p.changes.since(n.names, now)) {
+		return
+	}
+	n.close()
+	pts, err := p.ptsNames()
+	n.pts, n.err = len(pts), err
+	for _, path := range append(pts, p.consoles()...) {
+		if fd, err := p.root.open(path, unix.O_PATH); err == nil {
+			n.all = append(n.all, terminalNode{path, fd})
+		}
+	}
+}
+
 // ptsNames lists the open pseudo terminals.
 func (p *presenceCollector) ptsNames() ([]string, error) {
-	if c := p.root.captured; c != nil {
-		var names []string
-		for name := range c.TerminalIdle {
-			names = append(names, name)
-		}
-		return names, nil
-	}
 	all, err := p.root.entries("/dev/pts")
 	var names []string
 	for _, name := range all {
@@ -157,22 +213,24 @@ func (p *presenceCollector) ptsNames() ([]string, error) {
 	return names, err
 }
 
-func (p *presenceCollector) terminalReport(now instant, pts []string, err error) report {
-	if err != nil {
-		return report{source: "terminals", answer: silent, why: err.Error()}
-	}
+func (p *presenceCollector) terminalReport(now instant) report {
 	if c := p.root.captured; c != nil {
 		return c.terminalReport()
 	}
-	atimes := p.accessTimes(append(pts, p.consoles()...))
+	pts, err := p.openTerminals(now.boot)
+	if err != nil {
+		return report{source: "terminals", answer: silent, why: err.Error()}
+	}
+	atimes := p.accessTimes()
 	if len(atimes) == 0 {
 		return report{source: "terminals"}
 	}
 	p.terminals.look(now, atimes)
-	return report{source: "terminals", answer: answered, idle: now.boot - p.terminals.last, proof: len(pts) > 0}
+	return report{source: "terminals", answer: answered, idle: now.boot - p.terminals.last, proof: pts > 0}
 }
 
-// terminalReport is free of the clocks of the machine that looks at c.
+// terminalReport does not depend on how long the machine that looks at the
+// captured one has been up.
 func (c *captured) terminalReport() report {
 	if len(c.TerminalIdle) == 0 {
 		return report{source: "terminals"}
@@ -181,18 +239,19 @@ func (c *captured) terminalReport() report {
 	return report{source: "terminals", answer: answered, idle: time.Duration(least) * time.Second, proof: true}
 }
 
-func (p *presenceCollector) accessTimes(paths []string) map[string]time.Time {
-	out := make(map[string]time.Time, len(paths))
-	for _, path := range paths {
+// accessTimes are valid until the next call.
+func (p *presenceCollector) accessTimes() []access {
+	n := &p.nodes
+	n.atimes = n.atimes[:0]
+	for _, t := range n.all {
 		var st unix.Stat_t
-		if unix.Stat(path, &st) == nil {
-			out[path] = time.Unix(st.Atim.Unix())
+		if unix.Fstat(t.fd, &st) == nil {
+			n.atimes = append(n.atimes, access{t.path, st.Atim.Nano()})
 		}
 	}
-	return out
+	return n.atimes
 }
 
-// consoles lists the virtual terminals that logins run on, and serial consoles.
 func (p *presenceCollector) consoles() []string {
 	var paths []string
 	for i := 1; i <= 8; i++ {
@@ -222,5 +281,7 @@ func (p *presenceCollector) bootReport(now instant) report {
 func (p *presenceCollector) close() error {
 	p.input.close()
 	p.agents.close()
+	p.forgetMicrophones()
+	p.nodes.close()
 	return nil
 }

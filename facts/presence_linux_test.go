@@ -23,8 +23,8 @@ func TestLeastIdleIsUnknownUnlessEveryExpectedSourceAnswers(t *testing.T) {
 		"a silent source makes presence unknown":       {[]report{input, lost}, 0, true},
 		"boot time alone proves nothing":               {[]report{boot}, 0, true},
 		"no source at all is unknown":                  {nil, 0, true},
-		"without agents the system's sources stay":     {withoutAgents([]report{input, agent}), time.Hour, false},
-		"a lost agent does not stop the system's view": {withoutAgents([]report{input, {source: "a", answer: silent, agent: true}}), time.Hour, false},
+		"without agents the system's sources stay":     {withoutAgents(nil, []report{input, agent}), time.Hour, false},
+		"a lost agent does not stop the system's view": {withoutAgents(nil, []report{input, {source: "a", answer: silent, agent: true}}), time.Hour, false},
 		"an idle time is never negative":               {[]report{{answer: answered, idle: -time.Hour, proof: true}}, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -109,9 +109,9 @@ type eyes struct {
 
 func (e *eyes) look(w *world) []report {
 	now := instant{w.wall, w.boot}
-	atimes := map[string]time.Time{}
+	var atimes []access
 	for name, at := range w.atimes {
-		atimes[name] = at
+		atimes = append(atimes, access{name, at.UnixNano()})
 		w.seen[name] = true
 	}
 	e.terminals.look(now, atimes)
@@ -175,7 +175,7 @@ func TestTerminalsSurviveASetClock(t *testing.T) {
 	var w terminalWatch
 	typed := time.Unix(1700000000, 0)
 	at := func(boot time.Duration, wall time.Time) time.Duration {
-		w.look(instant{wall, boot}, map[string]time.Time{"/dev/pts/0": typed})
+		w.look(instant{wall, boot}, []access{{"/dev/pts/0", typed.UnixNano()}})
 		return boot - w.last
 	}
 	if got, want := at(time.Hour, typed.Add(time.Minute)), 51*time.Second; got != want {

@@ -136,11 +136,10 @@ func (r *Recorder) Close() error { return r.file.Close() }
 // coarse is a snapshot by ID, with numbers rounded to what is worth a line.
 func coarse(s Snapshot) map[string]any {
 	out := map[string]any{}
-	for i := range s.cells {
-		c, d := &s.cells[i], declared[i]
-		switch {
-		case c.state == cellUnwanted:
-		case !c.known(d):
+	for f, d := range declared {
+		switch c := s.cell(fact(f)); {
+		case c == nil:
+		case c.state != cellKnown:
 			out[string(d.ID)] = nil
 		default:
 			out[string(d.ID)] = coarseValue(d, c.any(d))

@@ -11,27 +11,45 @@ import (
 type resumeWatch struct {
 	captured bool
 	looked   bool
-	slept    time.Duration // total at the last look
-	woke     time.Duration // boot time of the last look that saw more of it; 0 = never
-	early    bool          // it had slept before the first look
-	sleep    func() time.Duration
+	at       time.Duration                          // boot time of the last look
+	slept    time.Duration                          // total at the last look
+	woke     time.Duration                          // boot time of the last look that saw more of it; 0 = never
+	early    bool                                   // it had slept before the first look
+	sleep    func(boot time.Duration) time.Duration // total at that boot time
 }
 
 var fromResume = &origin{"suspend clock", good}
 
-// totalSleep is the time this machine has slept since boot.
-func totalSleep() time.Duration {
-	var boot, mono unix.Timespec
-	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono) != nil || unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot) != nil {
-		return 0
+// sleepClock adds up the time that the machine has slept since boot.
+type sleepClock struct {
+	boot  time.Duration // at the last look
+	awake time.Time     // then, on the monotonic clock, which reading costs no system call
+	total time.Duration
+}
+
+// look returns the total at a boot time that was read just now.
+func (c *sleepClock) look(boot time.Duration) time.Duration {
+	now := time.Now()
+	if c.awake.IsZero() {
+		var mono unix.Timespec
+		if unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono) == nil {
+			c.total = max(0, boot-time.Duration(mono.Nano()))
+		}
+	} else if slept := boot - c.boot - now.Sub(c.awake); slept > 100*time.Millisecond {
+		c.total += slept // less is the time between two readings
 	}
-	return time.Duration(boot.Nano() - mono.Nano())
+	c.boot, c.awake = boot, now
+	return c.total
 }
 
 // look notices whether the machine slept since the last look. A wake-up is
 // dated to the look that sees it: never too early.
 func (w *resumeWatch) look(now time.Duration) {
-	slept := w.sleep()
+	if w.looked && now == w.at {
+		return // the same snapshot
+	}
+	w.at = now
+	slept := w.sleep(now)
 	switch {
 	case !w.looked:
 		w.early = slept > time.Second

@@ -152,6 +152,50 @@ func (r *root) keep(path string, size int) *kept {
 	return &kept{root: r, path: path, buf: make([]byte, size)}
 }
 
+// keepIf is keep for a file that may not be there: nil then.
+func (r *root) keepIf(path string, size int) *kept {
+	k := r.keep(path, size)
+	if _, err := k.read(); errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
+		return nil
+	}
+	return k
+}
+
+// text reads a short file as one of the known words, "" when it is none of
+// them or cannot be read. A nil k is a file that is not there.
+func (k *kept) text(known []string) string {
+	if k == nil {
+		return ""
+	}
+	data, err := k.read()
+	if err != nil {
+		return ""
+	}
+	data = bytes.TrimSpace(data)
+	for _, word := range known {
+		if string(data) == word {
+			return word
+		}
+	}
+	return ""
+}
+
+// number reads a file that holds one number below 2^31; -1 when it does not.
+func (k *kept) number() int {
+	if k == nil {
+		return -1
+	}
+	data, err := k.read()
+	if err != nil {
+		return -1
+	}
+	v, rest, ok := parseUint(data)
+	if !ok || len(bytes.TrimSpace(rest)) > 0 || v >= 1<<31 {
+		return -1
+	}
+	return int(v)
+}
+
 var errEmpty = errors.New("is empty")
 
 // read returns the file's content, at most len(k.buf) bytes, valid until the
@@ -176,7 +220,7 @@ func (k *kept) read() ([]byte, error) {
 }
 
 func (k *kept) close() {
-	if k.opened {
+	if k != nil && k.opened {
 		unix.Close(k.fd)
 		k.opened = false
 	}

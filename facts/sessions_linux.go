@@ -9,12 +9,13 @@ import (
 // desktop declared it idle, not when the last input was, and many desktops
 // never set it; so only its change back to "not idle" is used, as one input.
 type sessionWatch struct {
-	idle map[string]bool
-	last time.Duration
+	idle  map[string]bool
+	spare map[string]bool // the one before, to be filled next
+	last  time.Duration
 }
 
 func (s *sessionWatch) look(now time.Duration, l *logindState) {
-	idle := map[string]bool{}
+	idle := emptied(s.spare)
 	for _, x := range l.Sessions {
 		old, known := s.idle[x.ID]
 		if x.person() && s.idle != nil && (!known || old && !x.Idle) {
@@ -22,7 +23,7 @@ func (s *sessionWatch) look(now time.Duration, l *logindState) {
 		}
 		idle[x.ID] = x.Idle
 	}
-	s.idle = idle
+	s.idle, s.spare = idle, s.idle
 }
 
 // returned notes that a session's idle hint was taken back at the given time;
@@ -34,7 +35,7 @@ func (s *sessionWatch) returned(at time.Duration) { s.last = max(s.last, at) }
 func (p *presenceCollector) sessionReport(now time.Duration, l *logindState, err error, told []agentReport) report {
 	r := report{source: "logind"}
 	switch {
-	case err != nil && (!absent(err) || p.root.exists("/run/systemd/seats")):
+	case err != nil && (!absent(err) || p.hasSeats(now)):
 		r.answer, r.why = silent, err.Error()
 		return r
 	case err != nil:
@@ -56,6 +57,14 @@ func (p *presenceCollector) sessionReport(now time.Duration, l *logindState, err
 		idle = now - p.sessions.last
 	}
 	return report{source: "logind", answer: answered, idle: idle, proof: true}
+}
+
+// hasSeats reports whether logind is to be expected.
+func (p *presenceCollector) hasSeats(now time.Duration) bool {
+	if p.seating.due(now, 0) {
+		p.seats = p.root.exists("/run/systemd/seats")
+	}
+	return p.seats
 }
 
 // covered reports whether every local graphical session has an agent of its

@@ -11,8 +11,31 @@ import (
 // concurrent use; the zero Snapshot knows nothing.
 type Snapshot struct {
 	at    time.Time
-	cells []cell // indexed by fact
+	cells []cell
+	slots slots
 	local map[string]Value
+}
+
+// slots tells where in a snapshot's cells a fact lies, so that a snapshot holds
+// the wanted facts only; nil means that each lies at its own index.
+type slots []uint8
+
+const noSlot = 255
+
+// of returns the place of f, and whether it has one.
+func (s slots) of(f fact) (int, bool) {
+	if s == nil {
+		return int(f), true
+	}
+	return int(s[f]), s[f] != noSlot
+}
+
+// cell returns what was stored of f, nil when f was not wanted.
+func (s *Snapshot) cell(f fact) *cell {
+	if i, ok := s.slots.of(f); ok && i < len(s.cells) && s.cells[i].state != cellUnwanted {
+		return &s.cells[i]
+	}
+	return nil
 }
 
 // cell is one fact of a snapshot, laid out so that a whole snapshot is one
@@ -22,7 +45,6 @@ type cell struct {
 	text   string // value of a string, or the remark
 	list   *[]string
 	origin *origin
-	age    time.Duration
 	state  cellState
 }
 
@@ -49,16 +71,15 @@ const (
 func (s Snapshot) At() time.Time { return s.at }
 
 // Get returns the fact, Unknown when it was not wanted or there is none such.
-// A stale value is Unknown too.
 func (s Snapshot) Get(id ID) Value {
 	if name, ok := strings.CutPrefix(string(id), string(LocalFacts)+"."); ok {
 		return s.localValue(name)
 	}
 	f, ok := byID()[id]
-	if !ok || int(f) >= len(s.cells) || s.cells[f].state == cellUnwanted {
+	if !ok || s.cell(f) == nil {
 		return Value{State: Unknown, Why: "not gathered"}
 	}
-	return s.cells[f].value(declared[f], s.at)
+	return s.cell(f).value(declared[f], s.at)
 }
 
 func (s Snapshot) localValue(name string) Value {
@@ -72,9 +93,9 @@ func (s Snapshot) localValue(name string) Value {
 // The maps are the caller's.
 func (s Snapshot) Facts() map[string]any {
 	out := map[string]any{}
-	for i := range s.cells {
-		if c := &s.cells[i]; c.known(declared[i]) {
-			put(out, string(declared[i].ID), c.any(declared[i]))
+	for f, d := range declared {
+		if c := s.cell(fact(f)); c != nil && c.state == cellKnown {
+			put(out, string(d.ID), c.any(d))
 		}
 	}
 	for name, v := range s.local {
@@ -89,9 +110,9 @@ func (s Snapshot) Facts() map[string]any {
 // quality, or state and why. The maps are the caller's.
 func (s Snapshot) Meta() map[string]any {
 	out := map[string]any{}
-	for i := range s.cells {
-		if s.cells[i].state != cellUnwanted {
-			out[string(declared[i].ID)] = s.cells[i].value(declared[i], s.at).meta(s.at)
+	for f, d := range declared {
+		if c := s.cell(fact(f)); c != nil {
+			out[string(d.ID)] = c.value(d, s.at).meta(s.at)
 		}
 	}
 	for name, v := range s.local {
@@ -129,23 +150,16 @@ func put(node map[string]any, path string, v any) {
 	}
 }
 
-// known reports whether c holds a fresh value.
-func (c *cell) known(d Desc) bool {
-	return c.state == cellKnown && (d.MaxAge == forever || c.age <= d.MaxAge)
-}
-
 // value converts c, taken at the given instant.
 func (c *cell) value(d Desc, at time.Time) Value {
-	switch {
-	case c.known(d):
-		v := Value{V: c.any(d), State: Known, At: at.Add(-c.age), Source: c.origin.source, Quality: c.origin.quality}
+	switch c.state {
+	case cellKnown:
+		v := Value{V: c.any(d), State: Known, At: at, Source: c.origin.source, Quality: c.origin.quality}
 		if d.Type != String {
 			v.Why = c.text
 		}
 		return v
-	case c.state == cellKnown:
-		return Value{State: Unknown, At: at.Add(-c.age), Why: "stale: last known " + c.age.Round(time.Second).String() + " ago"}
-	case c.state == cellNotApplicable:
+	case cellNotApplicable:
 		return Value{State: NotApplicable, At: at, Why: c.text}
 	}
 	return Value{State: Unknown, At: at, Why: c.text}

@@ -18,14 +18,15 @@ type storageCollector struct {
 	root     *root
 	own      *ownWork
 	deadline time.Duration
-	changes  *mountChanges
+	changes  *changes
+	table    *changeSource
+	looked   uint64 // changes of the mount table when it was read
 	mounts   []mount
 	volumes  map[string]*volume // by target path
-	looked   time.Duration      // boot time of the snapshot that looked at the mount table
 }
 
-func newStorage(r *root, own *ownWork, deadline time.Duration) *storageCollector {
-	return &storageCollector{root: r, own: own, deadline: deadline, changes: &mountChanges{root: r}, volumes: map[string]*volume{}}
+func newStorage(r *root, own *ownWork, deadline time.Duration, c *changes) *storageCollector {
+	return &storageCollector{root: r, own: own, deadline: deadline, changes: c, table: mountSource(r), volumes: map[string]*volume{}}
 }
 
 func (*storageCollector) facts() []fact { return storageFacts }
@@ -139,12 +140,10 @@ func (s *storageCollector) collectSpace(b *batch, v *volume) {
 	b.int(totalBytes, int64(st.Blocks)*st.Bsize, fromStatfs)
 }
 
-// volume finds or resolves the volume of a target. One snapshot, taken at one
-// instant of the boot clock, looks at the mount table once.
+// volume finds or resolves the volume of a target.
 func (s *storageCollector) volume(target string, now time.Duration) *volume {
-	looked := s.looked == now && now > 0
-	s.looked = now
-	if !looked && s.changes.changed() || s.mounts == nil {
+	if count := s.changes.since(s.table, now); count != s.looked || s.mounts == nil {
+		s.looked = count
 		s.forget()
 		s.mounts = parseMountinfo(readAll(s.root, "/proc/self/mountinfo"))
 	}
@@ -275,7 +274,6 @@ func (v *volume) close() {
 
 func (s *storageCollector) close() error {
 	s.forget()
-	s.changes.close()
 	return nil
 }
 
@@ -308,33 +306,4 @@ func readAll(r *root, path string) string {
 		data = data[:len(data)+n]
 	}
 	return string(data)
-}
-
-// mountChanges notices changes of the mount table: its file polls as
-// exceptional after one (proc(5)).
-type mountChanges struct {
-	root *root
-	fd   int
-	open bool
-}
-
-func (m *mountChanges) changed() bool {
-	if m.root.captured != nil {
-		return false
-	}
-	if !m.open {
-		fd, err := m.root.open("/proc/self/mountinfo", unix.O_RDONLY)
-		m.fd, m.open = fd, err == nil
-		return true
-	}
-	fds := [1]unix.PollFd{{Fd: int32(m.fd), Events: unix.POLLPRI}}
-	n, err := unix.Poll(fds[:], 0)
-	return err != nil || n > 0
-}
-
-func (m *mountChanges) close() {
-	if m.open {
-		unix.Close(m.fd)
-		m.open = false
-	}
 }

@@ -10,45 +10,63 @@ import (
 // clock, which may be set: then a terminal's last input stays where it was on
 // the boot clock, and what cannot be dated counts as just now.
 type terminalWatch struct {
-	seen   map[string]time.Time
+	seen   []access
 	offset time.Duration // wall clock minus boot clock at the last look
 	looks  time.Duration // boot time of the last look
 	last   time.Duration // boot time of the latest input; only grows
 	looked bool
 }
 
+// access is when a terminal was last read from or written to, by the wall clock.
+type access struct {
+	name string
+	at   int64 // nanoseconds since 1970
+}
+
 const ttyStep = 9 * time.Second // and one for steps of the clock too small to notice
 
 // look takes in the access times of the terminals that exist now.
-func (t *terminalWatch) look(now instant, atimes map[string]time.Time) {
+func (t *terminalWatch) look(now instant, terminals []access) {
 	offset := time.Duration(now.wall.UnixNano()) - now.boot
 	stepped := t.looked && abs(offset-t.offset) > 100*time.Millisecond
-	for name, atime := range atimes {
-		if old, ok := t.seen[name]; !ok || !old.Equal(atime) {
-			t.input(t.date(now, atime, stepped))
-		} else if hidden(now, atime, now.boot-t.looks) {
-			t.input(t.date(now, atime, stepped))
+	for i, a := range terminals {
+		if old := find(t.seen, i, a.name); old == nil || old.at != a.at || hidden(now, a.at, now.boot-t.looks) {
+			t.input(t.date(now, a.at, stepped))
 		}
 	}
-	for name := range t.seen {
-		if _, ok := atimes[name]; !ok {
+	for i, a := range t.seen {
+		if find(terminals, i, a.name) == nil {
 			t.input(now.boot) // somebody closed it since the last look
 		}
 	}
-	t.seen, t.offset, t.looks, t.looked = atimes, offset, now.boot, true
+	t.seen = append(t.seen[:0], terminals...)
+	t.offset, t.looks, t.looked = offset, now.boot, true
+}
+
+// find finds a terminal, most likely at index i: the list seldom changes.
+func find(list []access, i int, name string) *access {
+	if i < len(list) && list[i].name == name {
+		return &list[i]
+	}
+	for i := range list {
+		if list[i].name == name {
+			return &list[i]
+		}
+	}
+	return nil
 }
 
 // hidden reports whether input since the last look may have left an access
 // time as it was, because the clock was set to just where it stood.
-func hidden(now instant, atime time.Time, elapsed time.Duration) bool {
-	since := now.wall.Sub(atime)
+func hidden(now instant, atime int64, elapsed time.Duration) bool {
+	since := time.Duration(now.wall.UnixNano() - atime)
 	return since > -ttyStep && since < elapsed+ttyStep
 }
 
 // date puts an access time on the boot clock. One that lies in the future or
 // before boot was written under another setting of the clock.
-func (t *terminalWatch) date(now instant, atime time.Time, stepped bool) time.Duration {
-	at := now.boot - now.wall.Sub(atime)
+func (t *terminalWatch) date(now instant, atime int64, stepped bool) time.Duration {
+	at := now.boot - time.Duration(now.wall.UnixNano()-atime)
 	if stepped || at > now.boot || at < -time.Minute {
 		return now.boot
 	}

@@ -23,7 +23,8 @@ var (
 // devices, but firmware may throttle without them.
 type thermalCollector struct {
 	root     *root
-	found    time.Duration // boot time at which sources were looked for; 0 = never
+	looked   lookup
+	blind    bool // there is no place to look for sources
 	counters []throttleCounter
 	zones    []thermalZone
 	cooling  []*kept
@@ -46,14 +47,14 @@ const cpuDir = "/sys/devices/system/cpu"
 func (*thermalCollector) facts() []fact { return []fact{throttled} }
 
 func (t *thermalCollector) collect(_ context.Context, b *batch) {
-	if t.sources() == 0 && (t.found == 0 || b.now.boot-t.found > time.Minute) { // a driver may come later than lull
-		t.found = b.now.boot
+	if t.sources() == 0 && t.looked.due(b.now.boot, 0) { // a driver may come later than lull
 		t.findCounters()
 		t.findZones()
 		t.findCooling()
+		t.blind = !t.root.exists(cpuDir)
 	}
 	if t.sources() == 0 {
-		if !t.root.exists(cpuDir) {
+		if t.blind {
 			b.unknown(throttled, cpuDir+" cannot be read: nobody can tell whether something measures heat")
 			return
 		}

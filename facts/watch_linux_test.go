@@ -11,7 +11,7 @@ import (
 )
 
 // pty opens a pseudo terminal pair.
-func pty(t *testing.T) (master, slave *os.File) {
+func pty(t testing.TB) (master, slave *os.File) {
 	t.Helper()
 	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -44,8 +44,9 @@ func onThisHost(t *testing.T) *presenceCollector {
 	r.container = func() bool { return false }
 	o := &Options{SystemBus: "-"}
 	o.setDefaults()
-	p := newPresence(r, newBus(r, o), &resumeWatch{sleep: totalSleep}, o)
-	t.Cleanup(func() { p.close() })
+	c := &changes{root: r}
+	p := newPresence(r, newBus(r, o), &resumeWatch{sleep: new(sleepClock).look}, c, newUevents(c), o)
+	t.Cleanup(func() { p.close(); c.close() })
 	return p
 }
 
@@ -75,12 +76,11 @@ func TestTypingAtATerminalIsToldAtOnce(t *testing.T) {
 func TestAnOpenTerminalIsSeenAndDated(t *testing.T) {
 	_, slave := pty(t)
 	p := onThisHost(t)
-	names, err := p.ptsNames()
-	if len(names) == 0 {
+	now := instant{time.Now(), sinceBoot()}
+	if n, err := p.openTerminals(now.boot); n == 0 {
 		t.Fatalf("no terminal listed (%v), want %s", err, slave.Name())
 	}
-	now := instant{time.Now(), sinceBoot()}
-	r := p.terminalReport(now, names, nil)
+	r := p.terminalReport(now)
 	if r.answer != answered || !r.proof || r.idle > time.Second {
 		t.Errorf("got %+v, want a terminal opened just now", r)
 	}
