@@ -52,7 +52,7 @@ type steadyValues struct {
 const maxSteady = 64
 
 // steadySections are what an action cannot change while it waits.
-var steadySections = append([]string{"action"}, static...)
+var steadySections = append([]string{"action", "sandbox"}, static...)
 
 // findSteady looks through the compiled rules.
 func findSteady(c *ast.Compiler) *steadyRules {

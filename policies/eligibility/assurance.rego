@@ -31,9 +31,8 @@ met contains "root_fresh" if input.trust.root.age_seconds <= data.thresholds.roo
 
 # A plain key needs no root.
 met contains "root_fresh" if {
-	input.trust.checked == true
-	input.trust.verified == true
 	input.trust.signature.method == "key"
+	verified
 }
 
 # METADATA
@@ -56,7 +55,9 @@ met contains "artifacts_stated" if input.trust.artifacts.binding in {"statement"
 # title: The machine can confine it fully
 # description: All layers of confinement (mount, pid, landlock, seccomp, uid) can be enforced here.
 # custom: {clears_by: admin, remedy: "Run lull as the system service, on a kernel with these layers; see: lull doctor"}
-met contains "confined" if {
+met contains "confined" if all_layers
+
+all_layers if {
 	"mount" in input.sandbox.layers
 	"pid" in input.sandbox.layers
 	"landlock" in input.sandbox.layers

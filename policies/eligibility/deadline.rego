@@ -6,6 +6,11 @@ package eligibility
 # to the deadline, and no further.
 idle_relaxed := idle_needed - ((idle_relief * (data.thresholds.deadline_window_seconds - input.update.deadline_in_seconds)) / data.thresholds.deadline_window_seconds)
 
+deadline_near if {
+	input.clock.trusted == true
+	input.update.deadline_in_seconds < data.thresholds.deadline_window_seconds
+}
+
 idle_at_deadline := idle_needed - idle_relief
 
 idle_relief := idle_needed * data.thresholds.deadline_relief_ratio
@@ -16,6 +21,5 @@ overdue if {
 	input.action.pausable == true
 	input.clock.trusted == true
 	input.action.kind in {"download", "install", "uninstall", "complete"}
-	late := 0 - input.update.grace_seconds
-	input.update.deadline_in_seconds <= late
+	input.update.deadline_in_seconds + input.update.grace_seconds <= 0
 }

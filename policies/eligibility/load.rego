@@ -9,9 +9,11 @@ met contains "disk_calm" if {
 }
 
 met contains "disk_calm" if {
-	input.facts.storage.rotational == false
+	solid_state
 	input.facts.storage.io_queue_depth <= data.thresholds.io_queue_solid_depth
 }
+
+solid_state if input.facts.storage.rotational == false
 
 # No disk of this machine lies below the volume.
 met contains "disk_calm" if input.meta["storage.io_queue_depth"].state == "not_applicable"

@@ -4,9 +4,11 @@ package eligibility
 # title: The machine has been up for a while
 # description: Right after a boot people want their machine for themselves.
 # custom: {clears_by: time, remedy: "Wait a few minutes."}
-met contains "settled" if input.facts.host.uptime_seconds >= data.thresholds.after_boot_seconds[device_class]
+met contains "settled" if input.facts.host.uptime_seconds >= boot_pause_seconds
 
 met contains "settled" if input.control.approved == true
+
+boot_pause_seconds := data.thresholds.after_boot_seconds[device_class]
 
 # METADATA
 # title: The machine did not just wake up

@@ -13,7 +13,13 @@ met contains "shutdown_allowed" if input.facts.inhibitors.shutdown == false
 #   that can be believed.
 # custom: {clears_by: time, remedy: "Wait for the window, or change restart_start_minute_of_day and restart_end_minute_of_day."}
 met contains "in_window" if {
-	input.action.kind == "restart"
+	restarting
+	in_restart_window
+}
+
+restarting if input.action.kind == "restart"
+
+in_restart_window if {
 	data.thresholds.restart_start_minute_of_day <= data.thresholds.restart_end_minute_of_day
 	input.clock.trusted == true
 	data.thresholds.restart_weekdays[input.clock.weekday] == true
@@ -21,16 +27,14 @@ met contains "in_window" if {
 	input.clock.minute_of_day < data.thresholds.restart_end_minute_of_day
 }
 
-met contains "in_window" if {
-	input.action.kind == "restart"
+in_restart_window if {
 	data.thresholds.restart_start_minute_of_day > data.thresholds.restart_end_minute_of_day
 	input.clock.trusted == true
 	data.thresholds.restart_weekdays[input.clock.weekday] == true
 	input.clock.minute_of_day >= data.thresholds.restart_start_minute_of_day
 }
 
-met contains "in_window" if {
-	input.action.kind == "restart"
+in_restart_window if {
 	data.thresholds.restart_start_minute_of_day > data.thresholds.restart_end_minute_of_day
 	input.clock.trusted == true
 	data.thresholds.restart_weekdays[input.clock.weekday] == true

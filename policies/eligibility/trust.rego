@@ -9,10 +9,7 @@ package eligibility
 # custom: {clears_by: vendor, remedy: "See why with: lull why UPDATER; then update the package, its vendor file or its keys."}
 met contains "trusted" if input.trust.checked == false
 
-met contains "trusted" if {
-	input.trust.checked == true
-	input.trust.verified == true
-}
+met contains "trusted" if verified
 
 met contains "trusted" if input.trust.error_code == "clock_implausible"
 
@@ -22,10 +19,7 @@ met contains "trusted" if input.trust.error_code == "clock_implausible"
 # custom: {clears_by: time, remedy: "Set the clock, or let it be synchronised."}
 met contains "clock_plausible" if input.trust.checked == false
 
-met contains "clock_plausible" if {
-	input.trust.checked == true
-	input.trust.verified == true
-}
+met contains "clock_plausible" if verified
 
 # METADATA
 # title: It updates applications only
@@ -37,24 +31,31 @@ met contains "user_mode" if input.update.component == "user_mode_app"
 
 met contains "user_mode" if {
 	input.update.component == "system_packages"
-	input.trust.checked == false
+	unchecked
 }
 
 met contains "user_mode" if {
 	input.update.component == "system_packages"
-	input.trust.checked == true
-	input.trust.verified == true
+	verified
 }
 
 # Scans and uninstalls are about no update; the package says what it is for.
 met contains "user_mode" if {
-	input.action.kind in {"scan", "uninstall"}
-	input.trust.checked == false
+	about_no_update
+	unchecked
 }
 
 met contains "user_mode" if {
-	input.action.kind in {"scan", "uninstall"}
+	about_no_update
 	input.trust.package.component in {"user_mode_app", "system_packages"}
+	verified
+}
+
+unchecked if input.trust.checked == false
+
+verified if {
 	input.trust.checked == true
 	input.trust.verified == true
 }
+
+about_no_update if input.action.kind in {"scan", "uninstall"}

@@ -150,11 +150,11 @@ func TestEachSkipOnTheListHasARoomAndAReason(t *testing.T) {
 
 func TestBenchmarkLinesAreRead(t *testing.T) {
 	got := readBenchmarks([]byte("goos: linux\nBenchmarkDecide-2   \t   12345\t     95000 ns/op\t  40000 B/op\t     580 allocs/op\t 1.02 ratio\nPASS\n"))
-	figures, err := pick(got, "./engine", []bench{{"engine.decide_us", "Decide", "ns/op", 1e-3, ""}})
-	if err != nil || figures["engine.decide_us"].Value != 95 || got["Decide"]["ratio"] != 1.02 {
+	figures, err := pick(got, "./engine", []bench{{"engine.decide_us", "Decide", "ns/op", 1e-3, []peer{{"Decide", "ratio"}}}})
+	if err != nil || figures["engine.decide_us"].Value != 95 || figures["engine.decide_us"].Peer != "Decide: 0.00102" || got["Decide"]["ratio"] != 1.02 {
 		t.Errorf("got %v, %v, %v", got, figures, err)
 	}
-	if _, err := pick(got, "./engine", []bench{{"engine.explain_us", "Explain", "ns/op", 1, ""}}); err == nil {
+	if _, err := pick(got, "./engine", []bench{{"engine.explain_us", "Explain", "ns/op", 1, nil}}); err == nil {
 		t.Error("a benchmark that is not there was measured")
 	}
 }

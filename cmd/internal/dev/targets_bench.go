@@ -15,34 +15,38 @@ type bench struct {
 	Name   string  // benchmark, without "Benchmark"
 	Unit   string  // of the figure wanted: "ns/op", "allocs/op", or the room's own metric
 	Scale  float64 // from that unit to the target's
-	Peer   string  // benchmark of the peer, "" where there is none
+	Peers  []peer  // what is measured beside it
 }
 
+// A peer is a figure of the same run for comparison, on the target's scale.
+type peer struct{ Bench, Unit string }
+
 var benchEngine = fromBenchmarks("./engine", []bench{
-	{"engine.decide_us", "Decide", "ns/op", 1e-3, "StockOPA"},
-	{"engine.decide_allocs", "Decide", "allocs/op", 1, "PlainRegoEval"},
-	{"engine.recheck1000_us", "Recheck1000", "ns/op", 1e-3, ""},
-	{"engine.recheck_unchanged_allocs", "RecheckUnchanged", "allocs/op", 1, ""},
-	{"engine.explain_us", "Explain", "ns/op", 1e-3, ""},
+	{"engine.decide_us", "DecideCPU", "cpu-ns/decision", 1e-3, []peer{{"DecideCPU", "cpu-ns/rego.Eval"}, {"StockOPA", "ns/op"}, {"Decide", "ns/op"}}},
+	{"engine.decide_allocs", "Decide", "allocs/op", 1, []peer{{"PlainRegoEval", "allocs/op"}}},
+	{"engine.recheck1000_us", "Recheck1000", "ns/op", 1e-3, nil},
+	{"engine.recheck_unchanged_allocs", "RecheckUnchanged", "allocs/op", 1, nil},
+	{"engine.explain_us", "ExplainCPU", "cpu-ns/explanation", 1e-3, nil},
+	{"engine.explain_first_us", "ExplainCPU", "cpu-ns/first", 1e-3, nil},
 })
 
 var benchFacts = fromBenchmarks("./facts", []bench{
-	{"facts.snapshot_ratio", "Snapshot", "ratio", 1, "Gopsutil"},
-	{"facts.snapshot_allocs", "Snapshot", "allocs/op", 1, "Gopsutil"},
+	{"facts.snapshot_ratio", "Snapshot", "ratio", 1, nil},
+	{"facts.snapshot_allocs", "Snapshot", "allocs/op", 1, []peer{{"Gopsutil", "allocs/op"}}},
 })
 
 var benchExecute = fromBenchmarks("./runner/execute", []bench{
-	{"runner.freeze_p50_ms", "Freeze", "p50-ms", 1, ""},
-	{"runner.freeze_max_ms", "Freeze", "max-ms", 1, ""},
+	{"runner.freeze_p50_ms", "Freeze", "p50-ms", 1, nil},
+	{"runner.freeze_max_ms", "Freeze", "max-ms", 1, nil},
 })
 
 // From the save on, with the daemon's watching and settling.
 var benchRunner = fromBenchmarks("./runner", []bench{
-	{"engine.reload100_ms", "PolicyInForce", "ns/op", 1e-6, ""},
+	{"engine.reload100_ms", "PolicyInForce", "ns/op", 1e-6, nil},
 })
 
 var benchJournal = fromBenchmarks("./runner/journal", []bench{
-	{"journal.flushes_per_commit", "Append", "flushes/op", 1, ""},
+	{"journal.flushes_per_commit", "Append", "flushes/op", 1, nil},
 })
 
 // fromBenchmarks runs all benchmarks named in the list once.
@@ -51,8 +55,8 @@ func fromBenchmarks(dir string, list []bench) source {
 		var names []string
 		for _, b := range list {
 			names = append(names, b.Name)
-			if b.Peer != "" {
-				names = append(names, b.Peer)
+			for _, p := range b.Peers {
+				names = append(names, p.Bench)
 			}
 		}
 		out, err := output(ctx, nil, "go", "test", "-run=^$", "-benchmem", "-cpu=1",
@@ -75,12 +79,27 @@ func pick(got map[string]map[string]float64, dir string, list []bench) (map[stri
 			continue
 		}
 		f := figure{Value: v * b.Scale}
-		if p, ok := got[b.Peer][b.Unit]; ok {
-			f.Peer = fmt.Sprintf("%s: %.4g", b.Peer, p*b.Scale)
+		var peers []string
+		for _, p := range b.Peers {
+			if v, ok := got[p.Bench][p.Unit]; ok {
+				peers = append(peers, fmt.Sprintf("%s: %.4g", p.name(), v*b.Scale))
+			}
 		}
+		f.Peer = strings.Join(peers, ", ")
 		figures[b.Target] = f
 	}
 	return figures, errors.Join(errs...)
+}
+
+// name is the peer's own where its unit says it, else its benchmark's.
+func (p peer) name() string {
+	if own, ok := strings.CutPrefix(p.Unit, "cpu-ns/"); ok {
+		return own
+	}
+	if p.Unit == "ns/op" {
+		return p.Bench + " in wall time"
+	}
+	return p.Bench
 }
 
 // readBenchmarks reads the lines of `go test -bench`: a name, a count, then
