@@ -285,7 +285,7 @@ func (e *absentError) Error() string { return e.text }
 
 // absent reports whether err means that there is no such service here.
 func absent(err error) bool {
-	_, ok := err.(*absentError) //nolint:errorlint // never wrapped, and asked at every snapshot
+	_, ok := err.(*absentError) // never wrapped, and asked at every snapshot
 	return ok || errors.Is(err, errNoBus)
 }
 

@@ -87,7 +87,8 @@ func (p *presenceCollector) collect(ctx context.Context, b *batch) {
 // reports asks every source.
 func (p *presenceCollector) reports(b *batch, l *logindState, err error, told []agentReport) []report {
 	input := p.input.report(b.now.boot)
-	all := append(p.all[:0], p.terminalReport(b.now), p.bootReport(b.now), p.sessionReport(b.now.boot, l, err, told))
+	all := p.all[:0]
+	all = append(all, p.terminalReport(b.now), p.bootReport(b.now), p.sessionReport(b.now.boot, l, err, told))
 	for _, t := range told {
 		r := t.report(b.now.boot)
 		r.agent = r.agent && !t.seated(l)
@@ -99,8 +100,9 @@ func (p *presenceCollector) reports(b *batch, l *logindState, err error, told []
 	if why := p.troubles.any(); why != "" { // a use would be told of too late
 		all = append(all, report{source: "watch", answer: silent, why: why})
 	}
-	p.all = append(all, input)
-	return p.all
+	all = append(all, input)
+	p.all = all
+	return all
 }
 
 func (p *presenceCollector) collectIdle(b *batch, reports []report) {
