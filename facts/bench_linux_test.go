@@ -179,26 +179,3 @@ func TestOneSnapshotKnowsRates(t *testing.T) {
 		}
 	}
 }
-
-func TestGopsutilAgrees(t *testing.T) {
-	g, err := New(Options{SystemBus: "-"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer g.Close()
-	s := g.Snapshot(context.Background(), Wanted([]string{"facts.memory", "facts.storage"}), Target{Path: "/"})
-	m, err := mem.VirtualMemory()
-	if err != nil {
-		t.Skip(err)
-	}
-	u, err := gdisk.Usage("/")
-	if err != nil {
-		t.Skip(err)
-	}
-	for id, want := range map[ID]uint64{"memory.available_bytes": m.Available, "storage.free_bytes": u.Free, "storage.total_bytes": u.Total} {
-		got, _ := s.Get(id).V.(int64)
-		if diff := float64(got) - float64(want); diff > 2e9 || diff < -2e9 {
-			t.Errorf("%s: got %d, gopsutil says %d", id, got, want)
-		}
-	}
-}

@@ -57,6 +57,7 @@ func bound(v float64) *float64 { return &v }
 var (
 	linuxOnly   = []string{"linux"}
 	desktopOSes = []string{"darwin", "linux", "windows"}
+	unixes      = []string{"darwin", "freebsd", "linux"}
 	everyOS     = []string{"darwin", "freebsd", "linux", "windows"}
 )
 

@@ -16,14 +16,14 @@ var (
 		"Logical processors online, less when a cgroup or the affinity mask limits lull to fewer.", everyOS)))
 	cpuBusy = declare(ratio("cpu.busy_ratio",
 		"Share of all processors' time spent on anything but idling, waiting for disks and nice'd work, since the last look (at least half a second), lull's own actions excluded.", everyOS))
-	load1 = declare(Desc{ID: "cpu.load1_per_core_ratio", Type: Number, Unit: "ratio", Min: bound(0), MaxAge: lasting, Platforms: everyOS,
+	load1 = declare(Desc{ID: "cpu.load1_per_core_ratio", Type: Number, Unit: "ratio", Min: bound(0), MaxAge: lasting, Platforms: unixes,
 		Help: "One-minute load average divided by the number of cores: 1 means as much work as the machine can do."})
 
 	memoryAvailable = declare(bytesOf("memory.available_bytes", "Memory that can be used without swapping.", everyOS))
 	memoryTotal     = declare(static(bytesOf("memory.total_bytes", "Memory installed, or the limit of lull's cgroup.", everyOS)))
 
 	throttled = declare(boolean("thermal.throttled",
-		"A processor is slowed down by heat, or was within the last minute. Not applicable where nothing measures heat, as in most guests.", linuxOnly))
+		"A processor is slowed down by heat, or was within the last minute. Not applicable where nothing measures heat, as in most guests.", []string{"linux", "windows"}))
 
 	online = declare(cost(costBus, boolean("network.online",
 		"The internet can be reached as far as the network manager knows; without one: there is a default route over a link that is up (assumed).", desktopOSes)))
@@ -34,7 +34,7 @@ var (
 
 	uptimeSeconds = declare(seconds("host.uptime_seconds", "Time since boot, suspend included.", everyOS))
 	sinceResume   = declare(seconds("host.since_resume_seconds",
-		"Time since the machine last woke from sleep; not applicable when it never slept since boot, unknown when nobody watched.", linuxOnly))
+		"Time since the machine last woke from sleep; not applicable when it never slept since boot, unknown when nobody watched.", desktopOSes))
 	rebootPending = declare(boolean("host.reboot_pending", "Something installed waits for a reboot.", []string{"linux", "windows"}))
 	virtual       = declare(static(boolean("host.virtual", "The machine is virtual.", everyOS)))
 	container     = declare(static(boolean("host.container", "lull runs in a container and cannot see the whole machine.", linuxOnly)))
@@ -48,5 +48,5 @@ var (
 	inhibitHolders = declare(cost(costBus, Desc{ID: "inhibitors.holders", Type: List, MaxAge: lasting, Platforms: linuxOnly,
 		Help: "Who holds a blocking inhibitor, as \"what: program\"; lull's own are left out."}))
 	packagesLocked = declare(boolean("packages.locked",
-		"A package manager (dpkg, apt, rpm, pacman, zypper) is at work.", linuxOnly))
+		"A package manager (dpkg, apt, rpm, pacman, zypper, Windows Installer) is at work.", []string{"linux", "windows"}))
 )

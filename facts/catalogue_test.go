@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"regexp"
+	"runtime"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -45,7 +48,7 @@ func TestWhatIsGatheredFitsTheSchemas(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.Close()
-	s := g.Snapshot(context.Background(), nil, Target{Path: t.TempDir()})
+	s := g.Snapshot(context.Background(), nil, Target{Path: tempDir(t)})
 	validate(t, Schema(), s.Facts())
 	validate(t, MetaSchema(), s.Meta())
 	if got, want := len(s.Meta()), len(Catalogue()); got != want {
@@ -76,6 +79,45 @@ func plain(t *testing.T, v any) any {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// What the catalogue promises for this platform is what its collectors have.
+func TestEveryFactHasASourceOnThePlatformsItNames(t *testing.T) {
+	g, err := New(Options{SystemBus: "-"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	has := map[ID]bool{}
+	for _, c := range g.collectors {
+		for _, f := range c.facts() {
+			has[declared[f].ID] = true
+		}
+	}
+	for _, d := range Catalogue() {
+		if says := slices.Contains(d.Platforms, runtime.GOOS); says != has[d.ID] {
+			t.Errorf("%s: the catalogue says %v for %s, a source there is: %v", d.ID, says, runtime.GOOS, has[d.ID])
+		}
+	}
+}
+
+// A reason that a person cannot use is a defect.
+func TestWhatIsNotKnownSaysWhy(t *testing.T) {
+	g, err := New(Options{SystemBus: "-"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer g.Close()
+	s := g.Snapshot(context.Background(), nil, Target{Path: tempDir(t)})
+	for _, d := range Catalogue() {
+		v := s.Get(d.ID)
+		if v.State != Known && strings.TrimSpace(v.Why) == "" {
+			t.Errorf("%s is %s and does not say why", d.ID, v.State)
+		}
+		if v.State == Unknown && v.Why == noSource && slices.Contains(d.Platforms, runtime.GOOS) {
+			t.Errorf("%s has a source here that said nothing", d.ID)
+		}
+	}
 }
 
 func TestOnlyWantedFactsAreGathered(t *testing.T) {

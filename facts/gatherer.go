@@ -161,11 +161,13 @@ func (g *Gatherer) collect(ctx context.Context, c collector, b *batch) {
 	c.collect(ctx, b)
 }
 
+const noSource = "no source on this platform"
+
 // fillGaps makes wanted facts that nobody mentioned unknown.
 func (b *batch) fillGaps() {
 	for f, want := range b.want {
 		if c := fact(f); want && b.cell(c).state == cellUnwanted {
-			*b.cell(c) = cell{state: cellUnknown, text: "no source on this platform"}
+			*b.cell(c) = cell{state: cellUnknown, text: noSource}
 		}
 	}
 }

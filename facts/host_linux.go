@@ -83,13 +83,7 @@ func isVirtual(r *root) bool {
 	if strings.Contains(readAll(r, "/proc/cpuinfo"), " hypervisor") || r.exists("/sys/hypervisor/type") {
 		return true
 	}
-	firmware := r.slurp("/sys/class/dmi/id/sys_vendor") + r.slurp("/sys/class/dmi/id/product_name")
-	for _, name := range []string{"QEMU", "KVM", "VMware", "VirtualBox", "Xen", "Virtual Machine", "Bochs", "Parallels", "Amazon EC2", "Google Compute"} {
-		if strings.Contains(firmware, name) {
-			return true
-		}
-	}
-	return false
+	return virtualFirmware(r.slurp("/sys/class/dmi/id/sys_vendor") + " " + r.slurp("/sys/class/dmi/id/product_name"))
 }
 
 func (h *hostCollector) collectChassis(b *batch) {
@@ -99,23 +93,6 @@ func (h *hostCollector) collectChassis(b *batch) {
 		return
 	}
 	b.text(chassis, chassisName(kind), fromDMI)
-}
-
-// chassisName sorts the chassis types of the SMBIOS specification, table 17.
-func chassisName(kind int) string {
-	switch kind {
-	case 3, 4, 5, 6, 7, 13, 15, 16, 24, 35:
-		return "desktop"
-	case 8, 9, 10, 14, 31:
-		return "laptop"
-	case 11, 30, 32:
-		return "tablet"
-	case 17, 23, 25, 28, 29:
-		return "server"
-	case 33, 34, 36:
-		return "embedded"
-	}
-	return "other"
 }
 
 func (*hostCollector) close() error { return nil }

@@ -1,11 +1,16 @@
 package facts
 
-import "context"
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // macOS keeps idle time, power and disks behind IOKit and its own command line
 // tools. Without cgo, and because facts starts no programs, the agent of the
 // user's session reports idle time; here they are unknown and say so.
-func nativeCollectors() []collector { return []collector{darwinUnknown{}} }
+func nativeCollectors(*Options) []collector { return []collector{portableUnix{}, darwinUnknown{}} }
 
 type darwinUnknown struct{}
 
@@ -18,3 +23,14 @@ func (darwinUnknown) collect(_ context.Context, b *batch) {
 }
 
 func (darwinUnknown) close() error { return nil }
+
+// sinceBoot is CLOCK_MONOTONIC_RAW, which on macOS counts sleep and is never set.
+func sinceBoot() time.Duration { return darwinClock(unix.CLOCK_MONOTONIC_RAW) }
+
+func darwinClock(id int32) time.Duration {
+	var ts unix.Timespec
+	if unix.ClockGettime(id, &ts) != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}

@@ -35,3 +35,26 @@ func sinceBoot() time.Duration {
 	}
 	return time.Duration(ts.Nano())
 }
+
+// sleepClock adds up the time that the machine has slept since boot:
+// CLOCK_BOOTTIME counts it, CLOCK_MONOTONIC does not (clock_gettime(2)).
+type sleepClock struct {
+	boot  time.Duration // at the last look
+	awake time.Time     // then, on the monotonic clock, which reading costs no system call
+	total time.Duration
+}
+
+// look returns the total at a boot time that was read just now.
+func (c *sleepClock) look(boot time.Duration) time.Duration {
+	now := time.Now()
+	if c.awake.IsZero() {
+		var mono unix.Timespec
+		if unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono) == nil {
+			c.total = max(0, boot-time.Duration(mono.Nano()))
+		}
+	} else if slept := boot - c.boot - now.Sub(c.awake); slept > 100*time.Millisecond {
+		c.total += slept // less is the time between two readings
+	}
+	c.boot, c.awake = boot, now
+	return c.total
+}

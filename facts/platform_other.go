@@ -6,17 +6,11 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"time"
 )
 
-func platformCollectors(*Options) ([]collector, error) {
-	return append([]collector{&portable{}}, nativeCollectors()...), nil
+func platformCollectors(o *Options) ([]collector, error) {
+	return append([]collector{&portable{}}, nativeCollectors(o)...), nil
 }
-
-var started = time.Now()
-
-// sinceBoot counts from the start of the program: only differences are used.
-func sinceBoot() time.Duration { return time.Since(started) + time.Nanosecond }
 
 // watchDir has no events here; facts.d is read at each look.
 func watchDir(ctx context.Context, _ string, _ func()) { <-ctx.Done() }

@@ -1,13 +1,9 @@
 package facts
 
-import (
-	"time"
+import "time"
 
-	"golang.org/x/sys/unix"
-)
-
-// resumeWatch notices sleep by comparing CLOCK_BOOTTIME, which counts it, with
-// CLOCK_MONOTONIC, which does not (clock_gettime(2)).
+// resumeWatch notices sleep by comparing a clock that counts it with one that
+// does not.
 type resumeWatch struct {
 	captured bool
 	looked   bool
@@ -19,28 +15,6 @@ type resumeWatch struct {
 }
 
 var fromResume = &origin{"suspend clock", good}
-
-// sleepClock adds up the time that the machine has slept since boot.
-type sleepClock struct {
-	boot  time.Duration // at the last look
-	awake time.Time     // then, on the monotonic clock, which reading costs no system call
-	total time.Duration
-}
-
-// look returns the total at a boot time that was read just now.
-func (c *sleepClock) look(boot time.Duration) time.Duration {
-	now := time.Now()
-	if c.awake.IsZero() {
-		var mono unix.Timespec
-		if unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono) == nil {
-			c.total = max(0, boot-time.Duration(mono.Nano()))
-		}
-	} else if slept := boot - c.boot - now.Sub(c.awake); slept > 100*time.Millisecond {
-		c.total += slept // less is the time between two readings
-	}
-	c.boot, c.awake = boot, now
-	return c.total
-}
 
 // look notices whether the machine slept since the last look. A wake-up is
 // dated to the look that sees it: never too early.

@@ -1,8 +1,6 @@
 package facts
 
-import (
-	"time"
-)
+import "time"
 
 // terminalWatch dates the last input on terminals by the access times of
 // their nodes. The kernel moves these in steps of eight seconds (tty_io.c,
