@@ -47,7 +47,7 @@ func (p *windowsPresence) collect(_ context.Context, b *batch) {
 	}
 	all, err := windowsSessions(b.now.wall)
 	if err == nil && !listed(all, own) {
-		err = errors.New("Windows lists sessions without lull's own, so others may be missing") //nolint:staticcheck // a name
+		err = errors.New("the list of sessions lacks lull's own, so others may be missing")
 	}
 	if err != nil {
 		b.unknownAll("WTS sessions: "+err.Error(), p.facts()...)
@@ -212,7 +212,7 @@ func askSession(id, state uint32, now time.Time) wtsSession {
 	if err == nil {
 		var protocol []byte
 		if protocol, err = sessionAnswer(id, wtsClientProtocolType); err == nil && len(protocol) < 2 {
-			err = errors.New("Windows does not tell how it is shown") //nolint:staticcheck // a name
+			err = errors.New("how it is shown is not told")
 		} else if err == nil {
 			s.remote = protocol[0] != 0 || protocol[1] != 0 // 0: the console
 		}
@@ -230,7 +230,7 @@ func sessionAnswer(id uint32, class uintptr) ([]byte, error) {
 	ok, _, err := querySessionInfo.Call(0, uintptr(id), class, uintptr(unsafe.Pointer(&data)), uintptr(unsafe.Pointer(&size)))
 	if ok == 0 || data == nil {
 		if errno, _ := err.(windows.Errno); errno == 0 {
-			err = errors.New("Windows does not tell") //nolint:staticcheck // a name
+			err = errors.New("the question is not answered")
 		}
 		return nil, err
 	}

@@ -57,14 +57,14 @@ const (
 // made of, and a shifted field would look like a long absence.
 func parseWTSInfo(data []byte, id uint32, now time.Time) (wtsInfo, error) {
 	if len(data) < wtsInfoSize || binary.LittleEndian.Uint32(data[wtsLevelAt:]) != 1 {
-		return wtsInfo{}, fmt.Errorf("Windows gives %d bytes of another form", len(data)) //nolint:staticcheck // a name
+		return wtsInfo{}, fmt.Errorf("the answer has %d bytes and another form", len(data))
 	}
 	if got := binary.LittleEndian.Uint32(data[wtsIDAt:]); got != id {
 		return wtsInfo{}, fmt.Errorf("asked about session %d, Windows speaks of %d", id, got)
 	}
 	at := func(offset int) time.Time { return fromFiletime(int64(binary.LittleEndian.Uint64(data[offset:]))) }
 	if said := at(wtsNowAt); said.IsZero() || abs(said.Sub(now)) > time.Minute {
-		return wtsInfo{}, fmt.Errorf("Windows says it is %s there", said.UTC().Format(time.RFC3339)) //nolint:staticcheck // a name
+		return wtsInfo{}, fmt.Errorf("the answer says that it is %s", said.UTC().Format(time.RFC3339))
 	}
 	info := wtsInfo{
 		signedIn: data[wtsUserAt] != 0 || data[wtsUserAt+1] != 0,
