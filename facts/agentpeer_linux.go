@@ -93,6 +93,7 @@ type agentConn struct {
 	number uint64 // of the last question
 	heard  uint64 // of the last answer
 	failed error  // why the last question could not be put
+	late   bool   // it has not answered in time, so its next answer is news
 }
 
 // question puts the next question.
@@ -110,17 +111,24 @@ func (a *agentConn) question(until time.Time) {
 }
 
 // answered takes an answer to a question, the first one only. One that came too
-// late describes a time that is past, and is dropped.
-func (a *agentConn) answered(m AgentMessage) bool {
+// late describes a time that is past, and is dropped; that it came is news.
+func (a *agentConn) answered(m AgentMessage) (ok, news bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if m.Answers <= a.heard || m.Answers > a.number {
-		return false
+		return false, false
 	}
 	if a.heard = m.Answers; a.heard == a.number {
 		a.in <- m // its place is free: question made sure
 	}
-	return true
+	news, a.late = a.late, false
+	return true, news
+}
+
+func (a *agentConn) missed() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.late = a.heard < a.number
 }
 
 // place tells which session the agent stands for: the one it named, once that
@@ -145,6 +153,7 @@ func (a *agentConn) await(ctx context.Context, until time.Time) agentReport {
 	case m := <-a.in:
 		r.fill(m, sinceBoot())
 	case <-timer.C:
+		a.missed()
 		r.why = "it does not answer"
 	case <-ctx.Done():
 		r.why = "there was no time to ask"

@@ -47,17 +47,10 @@ func hotGatherer(tb testing.TB) *Gatherer {
 // busWithASession is a system bus with a session manager and somebody logged
 // in.
 func busWithASession(tb testing.TB) string {
-	addr, mock, _ := mockBus(tb)
-	mock("logind")
-	waitFor(tb, func() bool {
-		conn, err := dial(addr)
-		if err != nil {
-			return false
-		}
-		defer conn.Close()
-		return conn.Object(logindName, "/org/freedesktop/login1").Call("org.freedesktop.DBus.Mock.AddSession", 0, "c1", "seat0", uint32(1000), "alice", true).Err == nil
-	})
-	return addr
+	bus := newTestBus(tb)
+	bus.Mock("logind", logindName)
+	bus.Call(logindName, "/org/freedesktop/login1", "org.freedesktop.DBus.Mock.AddSession", "c1", "seat0", uint32(1000), "alice", true)
+	return bus.Addr
 }
 
 // BenchmarkSnapshot takes snapshots and makes the same system calls without

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +28,7 @@ type bus struct {
 	conn      *dbus.Conn
 	tried     time.Time // last attempt to connect
 	why       error     // why there is no connection
+	hung      time.Time // when the bus itself last did not answer; zero: it does
 	services  map[string]*service
 	listeners map[int]func(service string)
 	serial    int
@@ -35,15 +38,25 @@ type bus struct {
 
 // service is one peer on the bus and what it said.
 type service struct {
-	name    string
-	fetch   func(ctx context.Context, conn *dbus.Conn) (any, error)
-	signals []dbus.MatchOption // those that may change what it said; nil = all
+	name  string
+	fetch func(ctx context.Context, conn *dbus.Conn) (any, error)
+	path  dbus.MatchOption // the objects whose signals may change what it said
 
 	state   any
 	err     error
 	valid   bool      // state and err are current
 	alive   bool      // has an owner
 	checked time.Time // last answer; not on the boot clock, which costs a system call
+	failed  time.Time // when it last did not answer; zero: it answers, or changed since
+}
+
+// trouble is why a service that should answer does not, nil when it does or is
+// known not to be there.
+func (s *service) trouble() error {
+	if s.err == nil || absent(s.err) {
+		return nil
+	}
+	return s.err
 }
 
 const (
@@ -62,10 +75,9 @@ func newBus(r *root, o *Options) *bus {
 		b.addr = systemBusAddress()
 	}
 	b.services = map[string]*service{
-		logindName: {name: logindName, fetch: fetchLogind},
-		// its other objects tell of every change of a radio's strength
-		managerName:  {name: managerName, fetch: fetchManager, signals: []dbus.MatchOption{dbus.WithMatchObjectPath(managerPath)}},
-		profilesName: {name: profilesName, fetch: fetchProfile},
+		logindName:   {name: logindName, fetch: fetchLogind, path: dbus.WithMatchPathNamespace("/org/freedesktop/login1")},
+		managerName:  {name: managerName, fetch: fetchManager, path: dbus.WithMatchObjectPath(managerPath)}, // its others tell of every change of a radio's strength
+		profilesName: {name: profilesName, fetch: fetchProfile, path: dbus.WithMatchObjectPath("/net/hadess/PowerProfiles")},
 	}
 	return b
 }
@@ -80,17 +92,34 @@ func systemBusAddress() string {
 // errNoBus means that no bus is to be expected.
 var errNoBus = errors.New("there is no system bus")
 
-// get returns what a service says.
+// patience is how long what did not answer is not asked again, so that each look
+// does not wait for it.
+const patience = time.Second
+
+// get returns what a service says. When it finds that the service no longer
+// answers it tells the listeners.
 func (b *bus) get(ctx context.Context, name string) (any, error) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
+	s := b.services[name]
+	well := s.trouble() == nil
+	state, err := b.ask(ctx, s)
+	fell := well && b.conn != nil && s.trouble() != nil
+	b.mu.Unlock()
+	if fell {
+		b.tell(name)
+	}
+	return state, err
+}
+
+func (b *bus) ask(ctx context.Context, s *service) (any, error) {
 	if err := b.connect(ctx); err != nil {
 		return nil, err
 	}
-	s := b.services[name]
-	if !s.valid {
+	switch {
+	case !s.valid && time.Since(s.failed) < patience:
+	case !s.valid:
 		b.refresh(ctx, s)
-	} else if s.alive && time.Since(s.checked) > time.Second {
+	case s.alive && time.Since(s.checked) > time.Second:
 		b.ping(ctx, s)
 	}
 	return s.state, s.err
@@ -118,7 +147,7 @@ func (b *bus) connect(ctx context.Context) error {
 		return b.why
 	}
 	b.adopt(conn)
-	return nil
+	return b.why
 }
 
 func dial(addr string) (*dbus.Conn, error) {
@@ -139,11 +168,20 @@ func dial(addr string) (*dbus.Conn, error) {
 
 // adopt takes a fresh connection into use: subscribes, and forgets all state.
 func (b *bus) adopt(conn *dbus.Conn) {
-	b.conn, b.why = conn, nil
+	b.conn, b.why, b.hung = conn, nil, time.Time{}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*b.deadline)
+	defer cancel()
 	for _, s := range b.services {
-		s.valid, s.alive, s.err = false, false, nil
-		_ = conn.AddMatchSignal(append(s.signals, dbus.WithMatchSender(s.name))...)
-		_ = conn.AddMatchSignal(dbus.WithMatchSender(busDriver), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, s.name))
+		s.valid, s.alive, s.err, s.failed = false, false, nil, time.Time{}
+		err := conn.AddMatchSignalContext(ctx, dbus.WithMatchSender(s.name), s.path)
+		if err == nil {
+			err = conn.AddMatchSignalContext(ctx, dbus.WithMatchSender(busDriver), dbus.WithMatchMember("NameOwnerChanged"), dbus.WithMatchArg(0, s.name))
+		}
+		if err != nil { // its changes would not be told: begin anew
+			conn.Close()
+			b.conn, b.why = nil, fmt.Errorf("the system bus does not answer: %w", err)
+			return
+		}
 	}
 	signals := make(chan *dbus.Signal, 64)
 	conn.Signal(signals)
@@ -215,8 +253,15 @@ func hasPrefix(s, prefix string) bool { return len(s) >= len(prefix) && s[:len(p
 func (b *bus) invalidate(name string) {
 	b.mu.Lock()
 	if s := b.services[name]; s != nil {
-		s.valid = false
+		s.valid, s.failed = false, time.Time{}
 	}
+	b.mu.Unlock()
+	b.tell(name)
+}
+
+// tell calls the listeners.
+func (b *bus) tell(name string) {
+	b.mu.Lock()
 	listeners := make([]func(string), 0, len(b.listeners))
 	for _, l := range b.listeners {
 		listeners = append(listeners, l)
@@ -242,22 +287,37 @@ func (b *bus) lost(conn *dbus.Conn) {
 // refresh asks a service for everything, if it is there at all: it is never
 // started for this.
 func (b *bus) refresh(ctx context.Context, s *service) {
-	ctx, cancel := context.WithTimeout(ctx, 5*b.deadline)
-	defer cancel()
-	s.valid, s.checked, s.state = true, time.Now(), nil
-	err := b.conn.BusObject().CallWithContext(ctx, busDriver+".NameHasOwner", 0, s.name).Store(&s.alive)
+	s.valid, s.checked, s.state = false, time.Now(), nil
+	if time.Since(b.hung) < patience {
+		s.err, s.failed = errors.New("the system bus does not answer"), b.hung
+		return
+	}
+	err := b.owned(ctx, s)
 	switch {
 	case err != nil:
-		s.err, s.valid = fmt.Errorf("the system bus does not answer: %w", err), false
+		b.hung = time.Now()
+		s.err = fmt.Errorf("the system bus does not answer: %w", err)
 	case !s.alive:
-		s.err = newAbsentError(s.name)
+		s.err, s.valid = newAbsentError(s.name), true
 	default:
+		ctx, cancel := context.WithTimeout(ctx, 5*b.deadline)
+		defer cancel()
 		s.state, s.err = s.fetch(ctx, b.conn)
-		s.valid = s.err == nil
-		if s.err != nil {
+		if s.valid = s.err == nil; !s.valid {
 			s.err = fmt.Errorf("%s does not answer: %w", s.name, s.err)
 		}
 	}
+	s.failed = time.Time{}
+	if !s.valid {
+		s.failed = time.Now()
+	}
+}
+
+// owned asks the bus itself whether the service is there.
+func (b *bus) owned(ctx context.Context, s *service) error {
+	ctx, cancel := context.WithTimeout(ctx, b.deadline)
+	defer cancel()
+	return b.conn.BusObject().CallWithContext(ctx, busDriver+".NameHasOwner", 0, s.name).Store(&s.alive)
 }
 
 // ping makes sure that a service still answers.
@@ -270,7 +330,7 @@ func (b *bus) ping(ctx context.Context, s *service) {
 		s.checked = time.Now()
 		return
 	}
-	s.valid, s.state = false, nil
+	s.valid, s.state, s.failed = false, nil, time.Now()
 	s.err = fmt.Errorf("%s does not answer: %w", s.name, call.Err)
 }
 
@@ -304,8 +364,9 @@ func (b *bus) listen(f func(service string)) (stop func()) {
 	}
 }
 
-// watch wakes for one service's changes until ctx ends. After the bus was lost
-// it tries to reach it again, ever more rarely up to once a minute.
+// watch wakes for one service's changes until ctx ends. What does not answer is
+// asked again, ever more rarely up to once a minute; a bus that is not there is
+// awaited by its socket.
 func (b *bus) watch(ctx context.Context, name string, wake func()) {
 	kick := make(chan struct{}, 1)
 	stop := b.listen(func(changed string) {
@@ -318,41 +379,90 @@ func (b *bus) watch(ctx context.Context, name string, wake func()) {
 		}
 	})
 	defer stop()
-	_, err := b.get(ctx, name)
-	for {
-		if b.connected() || err != nil && absent(err) {
-			select {
-			case <-ctx.Done():
-				return
-			case <-kick:
-			}
+	_, _ = b.get(ctx, name)
+	for ctx.Err() == nil {
+		if b.trouble(name) != nil {
+			b.recover(ctx, name, wake)
+			continue
 		}
-		err = b.recover(ctx, name, wake)
+		select {
+		case <-ctx.Done():
+		case <-kick:
+		}
+	}
+}
+
+// trouble is why a service cannot be heard.
+func (b *bus) trouble(name string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.addr == "-":
+		return nil
+	case b.conn == nil || !b.conn.Connected():
+		return errNoBus
+	}
+	return b.services[name].trouble()
+}
+
+// recover waits until a service can be heard again, or is known not to be there,
+// and wakes then.
+func (b *bus) recover(ctx context.Context, name string, wake func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	appeared := make(chan struct{}, 1)
+	socket := startBoth(func() { b.awaitSocket(ctx, appeared) })
+	defer socket.Wait()
+	defer cancel()
+	for pause := time.Second; b.trouble(name) != nil; pause = min(2*pause, time.Minute) {
+		again := time.NewTimer(pause)
+		if b.missing() { // only its socket can tell
+			again.Stop()
+		}
+		select {
+		case <-ctx.Done():
+		case <-again.C:
+		case <-appeared:
+			pause = time.Second / 8
+			b.hurry()
+		}
+		again.Stop()
 		if ctx.Err() != nil {
 			return
 		}
+		_, _ = b.get(ctx, name)
 	}
+	wake()
 }
 
-// recover waits until a lost bus is back, and wakes then.
-func (b *bus) recover(ctx context.Context, name string, wake func()) error {
-	for pause := time.Second; !b.connected(); pause = min(2*pause, time.Minute) {
+// awaitSocket tells when the bus's socket is made.
+func (b *bus) awaitSocket(ctx context.Context, appeared chan<- struct{}) {
+	socket, ok := strings.CutPrefix(b.addr, "unix:path=")
+	if !ok {
+		return
+	}
+	socket, _, _ = strings.Cut(socket, ",")
+	watchDir(ctx, path.Dir(socket), func() {
 		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
+		case appeared <- struct{}{}:
+		default:
 		}
-		if _, err := b.get(ctx, name); err == nil {
-			wake()
-		}
-	}
-	return nil
+	})
 }
 
-func (b *bus) connected() bool {
+// missing reports whether the last attempt found no socket.
+func (b *bus) missing() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.conn != nil && b.conn.Connected()
+	return errors.Is(b.why, errNoBus)
+}
+
+// hurry forgets the last failure to connect, so that the next get tries at once.
+func (b *bus) hurry() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.conn == nil || !b.conn.Connected() {
+		b.why = nil
+	}
 }
 
 func (b *bus) close() error {

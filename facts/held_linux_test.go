@@ -84,6 +84,8 @@ func TestAHoldIsLookedAtInTimeWhileSomebodyWatches(t *testing.T) {
 		p.keepLooking()
 		time.Sleep(heldBreak)
 		synctest.Wait()
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		if woken != 1 {
 			t.Errorf("woken %d times in %v, want once: whoever looks arms the timer again", woken, heldBreak)
 		}

@@ -160,8 +160,12 @@ func (a *agent) serve(ctx context.Context) error {
 	return lines.Err()
 }
 
-// tell writes what is to be announced, at most once a second.
+// burst is how many announcements need not wait for the one before.
+const burst = 4
+
+// tell writes what is to be announced, after a burst once a second at most.
 func (a *agent) tell(ctx context.Context, w *lineWriter) {
+	credit, at := burst, time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -170,6 +174,11 @@ func (a *agent) tell(ctx context.Context, w *lineWriter) {
 		}
 		if w.write(facts.AgentMessage{Returned: true}) != nil {
 			return
+		}
+		passed := time.Since(at) / time.Second
+		credit, at = min(burst, credit+int(passed))-1, at.Add(passed*time.Second)
+		if credit > 0 {
+			continue
 		}
 		select {
 		case <-ctx.Done():

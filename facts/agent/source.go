@@ -39,9 +39,12 @@ var (
 type keeper struct {
 	open opener
 
-	mu  sync.Mutex
-	src source
-	err error // why there is no source
+	mu     sync.Mutex
+	src    source
+	err    error  // why there is no source
+	nurse  func() // has one that does not answer asked again; nil before run and after
+	nursed bool
+	nurses sync.WaitGroup
 }
 
 // openWithin is how long opening a source may take; a stale socket may accept
@@ -49,6 +52,9 @@ type keeper struct {
 const openWithin = 5 * time.Second
 
 func (k *keeper) run(ctx context.Context, o *Options, announce func()) {
+	k.setNurse(func() { k.askAgain(ctx, o.Deadline, announce) })
+	defer k.nurses.Wait()
+	defer k.setNurse(nil)
 	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
 		openCtx, cancel := context.WithTimeout(ctx, openWithin)
 		src, err := k.open(openCtx, o, announce)
@@ -90,7 +96,51 @@ type reading struct {
 	busyErr error
 }
 
+func (k *keeper) setNurse(nurse func()) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.nurse = nurse
+}
+
+// ask asks the source. One that does not answer is asked again by a timer, so
+// that it is announced when it does.
 func (k *keeper) ask(ctx context.Context) reading {
+	r := k.read(ctx)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if r.failed() && k.src != nil && k.nurse != nil && !k.nursed {
+		k.nursed = true
+		k.nurses.Go(k.nurse)
+	}
+	return r
+}
+
+// askAgain asks ever more rarely, up to once a minute, until the source answers.
+func (k *keeper) askAgain(ctx context.Context, deadline time.Duration, announce func()) {
+	for pause := time.Second / 4; ; pause = min(2*pause, time.Minute) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		within, cancel := context.WithTimeout(ctx, deadline)
+		r := k.read(within)
+		cancel()
+		if !r.failed() {
+			break
+		}
+	}
+	k.mu.Lock()
+	k.nursed = false
+	k.mu.Unlock()
+	announce()
+}
+
+func (r reading) failed() bool {
+	return r.busyErr != nil || r.err != nil && !errors.Is(r.err, errAbsent)
+}
+
+func (k *keeper) read(ctx context.Context) reading {
 	k.mu.Lock()
 	src, err := k.src, k.err
 	k.mu.Unlock()
