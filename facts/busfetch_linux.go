@@ -2,6 +2,7 @@ package facts
 
 import (
 	"context"
+	"errors"
 
 	"github.com/godbus/dbus/v5"
 )
@@ -9,7 +10,7 @@ import (
 // logind returns what logind says, of the real machine or of a captured one.
 func (b *bus) logind(ctx context.Context) (*logindState, error) {
 	if c := b.root.captured; c != nil {
-		return capturedState(c.Logind, logindName)
+		return capturedState(c, c.Logind, logindName)
 	}
 	v, err := b.get(ctx, logindName)
 	s, _ := v.(*logindState)
@@ -19,7 +20,7 @@ func (b *bus) logind(ctx context.Context) (*logindState, error) {
 // network returns what NetworkManager says.
 func (b *bus) network(ctx context.Context) (*networkState, error) {
 	if c := b.root.captured; c != nil {
-		return capturedState(c.Network, managerName)
+		return capturedState(c, c.Network, managerName)
 	}
 	v, err := b.get(ctx, managerName)
 	s, _ := v.(*networkState)
@@ -36,8 +37,11 @@ func (b *bus) profile(ctx context.Context) (string, bool) {
 	return s, ok && err == nil
 }
 
-func capturedState[T any](s *T, name string) (*T, error) {
-	if s == nil {
+func capturedState[T any](c *captured, s *T, name string) (*T, error) {
+	switch {
+	case c.silent(name):
+		return nil, errors.New(name + " did not answer when the machine was captured")
+	case s == nil:
 		return nil, newAbsentError(name)
 	}
 	return s, nil

@@ -208,8 +208,8 @@ func (p *presenceCollector) hasDisplay() bool {
 
 // hasDisplayServer reports whether an X server or a Wayland compositor runs.
 func (p *presenceCollector) hasDisplayServer() bool {
-	if p.root.captured != nil {
-		return false
+	if c := p.root.captured; c != nil {
+		return c.DisplayServer
 	}
 	return len(p.root.glob("/tmp/.X11-unix/X*")) > 0 || len(p.root.glob("/run/user/*/wayland-*")) > 0 ||
 		strings.Contains(readAll(p.root, "/proc/net/unix"), "@/tmp/.X11-unix/X")

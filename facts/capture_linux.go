@@ -3,142 +3,166 @@ package facts
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
-	"path"
+	"maps"
+	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
 	"golang.org/x/tools/txtar"
 )
 
-// linksFile, in a captured machine's archive, holds its symbolic links, one
-// "path -> target" a line, as txtar has none.
-const linksFile = "links"
-
-// captureGlobs are the files that facts are made from. None of them holds a
-// serial number or a user's name as such.
-var captureGlobs = []string{
-	"/proc/pressure/*", "/proc/meminfo", "/proc/loadavg", "/proc/uptime", "/proc/self/mountinfo", "/proc/net/route",
-	"/sys/devices/system/cpu/online", "/sys/firmware/acpi/platform_profile", "/sys/hypervisor/type",
-	"/sys/class/dmi/id/chassis_type", "/sys/class/dmi/id/sys_vendor", "/sys/class/dmi/id/product_name",
-	"/sys/class/power_supply/*/type", "/sys/class/power_supply/*/scope", "/sys/class/power_supply/*/status", "/sys/class/power_supply/*/present",
-	"/sys/class/power_supply/*/online", "/sys/class/power_supply/*/capacity", "/sys/class/power_supply/*/energy_full",
-	"/sys/class/block/*/dev", "/sys/class/block/*/partition", "/sys/class/block/*/queue/rotational", "/sys/class/block/*/dm/name",
-	"/sys/class/block/*/loop/backing_file", "/sys/class/block/*/device/vendor", "/sys/class/block/*/device/model",
-	"/sys/class/input/event*/device/capabilities/key", "/sys/class/input/event*/device/capabilities/rel",
-	"/sys/class/input/event*/device/capabilities/abs", "/sys/class/input/event*/device/properties",
-	"/sys/class/net/*/type", "/sys/class/net/*/operstate", "/sys/class/drm/*/status",
-	"/sys/class/thermal/thermal_zone*/temp", "/sys/class/thermal/thermal_zone*/trip_point_*_type", "/sys/class/thermal/thermal_zone*/trip_point_*_temp",
-	"/sys/class/thermal/cooling_device*/type", "/sys/class/thermal/cooling_device*/cur_state", "/sys/devices/system/cpu/cpu*/thermal_throttle/*_throttle_count",
-	"/run/systemd/container", "/run/systemd/netif/state", "/run/reboot-required",
-}
-
-// captureLinks are the links that facts follow.
-var captureLinks = []string{"/sys/class/block/*", "/sys/dev/block/*", "/sys/class/block/*/slaves/*", "/sys/fs/btrfs/*/devices/*"}
-
 // Capture writes the machine below root ("/" for this one) as a txtar archive
-// from which its facts can be computed elsewhere. Serial numbers, user ids and
-// mount points below home directories are left out. Mount sources, mapper and
-// interface names, the gateway and the names of inhibitors are not, so that a
-// capture is for its owner's eyes until these are renamed; no verb offers it.
+// from which its facts can be computed elsewhere, see [Extract].
+//
+// Nothing is copied. What a file says is written only as far as it is made of
+// the words and numbers that facts are made from and that this package lists;
+// names that people give (users, hosts, sessions, mount points, volumes,
+// mappings, interfaces, supplies, programs) become numbered ones, the same name
+// the same number, so that what lies on what is preserved. Serial numbers,
+// addresses and UUIDs are not read at all. The captured machine has the facts
+// of the original, but for the names in them.
 func Capture(ctx context.Context, w io.Writer, rootDir string) error {
 	r, err := newRoot(rootDir)
 	if err != nil {
 		return err
 	}
-	a := &txtar.Archive{Comment: []byte("A captured machine. It names devices, mounts and services: look through it before you show it to anybody.\n\n")}
-	answers, err := json.MarshalIndent(captureAnswers(ctx, r), "", "  ")
+	return capture(ctx, w, r)
+}
+
+func capture(ctx context.Context, w io.Writer, r *root) error {
+	c := &capturer{root: r, files: map[string]string{}, links: map[string]string{}, names: newNames()}
+	c.listed()
+	c.blockDevices()
+	c.btrfsDevices()
+	c.mountTable()
+	c.interfaces()
+	c.routes()
+	c.supplies()
+	answers, err := json.MarshalIndent(c.answers(ctx), "", "  ")
 	if err != nil {
 		return err
 	}
-	a.Files = append(a.Files, txtar.File{Name: capturedFile, Data: append(answers, '\n')}, captureLinkFile(r))
-	for _, pattern := range captureGlobs {
-		for _, name := range r.glob(pattern) {
-			if data := r.slurp(name); data != "" {
-				a.Files = append(a.Files, txtar.File{Name: name[1:], Data: []byte(anonymous(name, data) + "\n")})
-			}
-		}
-	}
-	_, err = w.Write(txtar.Format(a))
+	_, err = w.Write(txtar.Format(c.archive(string(answers))))
 	return err
 }
 
-// glob matches a pattern in which whole path elements are "*" or end in it.
-func (r *root) glob(pattern string) []string {
-	i := strings.IndexByte(pattern, '*')
+// capturer collects what an archive will hold.
+type capturer struct {
+	root  *root
+	files map[string]string // path to content
+	links map[string]string // path to target
+	names *names
+}
+
+func (c *capturer) archive(answers string) *txtar.Archive {
+	a := &txtar.Archive{Comment: []byte("A machine captured by lull facts --capture. The names in it are made up.\n\n")}
+	var links strings.Builder
+	for _, path := range slices.Sorted(maps.Keys(c.links)) {
+		links.WriteString(path[1:] + " -> " + c.links[path] + "\n")
+	}
+	a.Files = append(a.Files, txtar.File{Name: capturedFile, Data: []byte(answers + "\n")}, txtar.File{Name: linksFile, Data: []byte(links.String())})
+	for _, path := range slices.Sorted(maps.Keys(c.files)) {
+		a.Files = append(a.Files, txtar.File{Name: path[1:], Data: []byte(c.files[path] + "\n")})
+	}
+	return a
+}
+
+// put writes what keep leaves of the file at path to the path as. Nothing is
+// written when nothing is left.
+func (c *capturer) put(path, as string, keep filter) {
+	if kept := keep(readAll(c.root, path)); kept != "" {
+		c.files[as] = kept
+	}
+}
+
+// mark writes an empty file where path exists: what it holds is nobody's
+// business.
+func (c *capturer) mark(path, as string) bool {
+	exists := c.root.exists(path)
+	if exists {
+		c.files[as] = ""
+	}
+	return exists
+}
+
+// captureRules are the files whose own paths tell nothing. In a path, # is any
+// number.
+var captureRules = []struct {
+	path string
+	keep filter
+}{
+	{"/proc/pressure/cpu", psiLines}, {"/proc/pressure/io", psiLines}, {"/proc/pressure/memory", psiLines},
+	{"/sys/fs/cgroup/user.slice/cpu.pressure", psiLines}, {"/sys/fs/cgroup/unified/user.slice/cpu.pressure", psiLines},
+	{"/sys/fs/cgroup/user.slice/io.pressure", psiLines}, {"/sys/fs/cgroup/unified/user.slice/io.pressure", psiLines},
+	{"/sys/fs/cgroup/user.slice/memory.pressure", psiLines}, {"/sys/fs/cgroup/unified/user.slice/memory.pressure", psiLines},
+	{"/proc/meminfo", memoryLines},
+	{"/proc/loadavg", firstNumber},
+	{"/proc/uptime", firstNumber},
+	{"/proc/cpuinfo", ifContains(" hypervisor", "flags\t\t: fpu hypervisor")},
+	{"/proc/1/environ", containerVariable},
+	{"/proc/sys/kernel/osrelease", ifContains("WSL", "0-WSL")},
+	{"/proc/asound/card#/pcm#c/sub#/status", ifContains("state: RUNNING", "state: RUNNING")},
+	{"/run/systemd/netif/state", networkdLines},
+	{"/sys/hypervisor/type", wordsOr("hypervisor", "xen", "kvm")},
+	{"/sys/class/dmi/id/chassis_type", wholeNumber},
+	{"/sys/class/dmi/id/sys_vendor", contained(hypervisorNames)},
+	{"/sys/class/dmi/id/product_name", contained(hypervisorNames)},
+	{"/sys/class/input/event#/device/capabilities/key", bitmap},
+	{"/sys/class/input/event#/device/capabilities/rel", bitmap},
+	{"/sys/class/input/event#/device/capabilities/abs", bitmap},
+	{"/sys/class/input/event#/device/properties", bitmap},
+	{"/sys/class/thermal/thermal_zone#/temp", wholeNumber},
+	{"/sys/class/thermal/thermal_zone#/trip_point_#_type", wordsOr("other", "active", "passive", "hot", "critical")},
+	{"/sys/class/thermal/thermal_zone#/trip_point_#_temp", wholeNumber},
+	{"/sys/class/thermal/cooling_device#/type", coolingType},
+	{"/sys/class/thermal/cooling_device#/cur_state", wholeNumber},
+	{"/sys/devices/system/cpu/online", cpuList},
+	{"/sys/devices/system/cpu/cpu#/thermal_throttle/core_throttle_count", wholeNumber},
+	{"/sys/devices/system/cpu/cpu#/thermal_throttle/package_throttle_count", wholeNumber},
+	{"/sys/firmware/acpi/platform_profile", words("low-power", "quiet", "cool", "balanced", "balanced-performance", "performance", "custom")},
+}
+
+// captureMarks are files of which only it matters that they exist.
+var captureMarks = []string{
+	"/.dockerenv", "/run/.containerenv", "/run/systemd/container", "/run/systemd/seats", "/run/reboot-required", "/var/run/reboot-required", "/run/reboot-needed",
+	"/sys/hypervisor/type", "/sys/fs/cgroup/unified/cgroup.procs",
+}
+
+func (c *capturer) listed() {
+	for _, path := range captureMarks {
+		c.mark(path, path)
+	}
+	for _, rule := range captureRules {
+		for _, path := range c.root.numbered(rule.path) {
+			c.put(path, path, rule.keep)
+		}
+	}
+	for _, name := range c.root.list("/sys/class/drm") {
+		const dir = "/sys/class/drm/"
+		c.put(dir+name+"/status", dir+c.names.connector(name)+"/status", words("connected", "disconnected", "unknown"))
+	}
+}
+
+// numbered finds the paths that match a pattern in which # stands for a number.
+func (r *root) numbered(pattern string) []string {
+	i := strings.IndexByte(pattern, '#')
 	if i < 0 {
 		return []string{pattern}
 	}
-	dir, prefix := path.Split(pattern[:i])
-	rest := pattern[i+1:]
+	start := strings.LastIndexByte(pattern[:i], '/') + 1
+	rest := ""
+	element := pattern[start:]
+	if j := strings.IndexByte(element, '/'); j >= 0 {
+		element, rest = element[:j], element[j:]
+	}
+	before, after, _ := strings.Cut(element, "#")
 	var out []string
-	for _, name := range r.list(dir) {
-		if strings.HasPrefix(name, prefix) {
-			out = append(out, r.glob(dir+name+rest)...)
+	for _, name := range r.list(pattern[:start]) {
+		number, ok1 := strings.CutPrefix(name, before)
+		number, ok2 := strings.CutSuffix(number, after)
+		if ok1 && ok2 && wholeNumber(number) == number && number != "" {
+			out = append(out, r.numbered(pattern[:start]+name+rest)...)
 		}
 	}
 	return out
-}
-
-func captureLinkFile(r *root) txtar.File {
-	var b strings.Builder
-	for _, pattern := range captureLinks {
-		for _, name := range r.glob(pattern) {
-			if target := r.link(name); target != "" {
-				fmt.Fprintf(&b, "%s -> %s\n", name[1:], target)
-			}
-		}
-	}
-	return txtar.File{Name: linksFile, Data: []byte(b.String())}
-}
-
-// anonymous takes people's names out of the mount table.
-func anonymous(name, data string) string {
-	if name != "/proc/self/mountinfo" {
-		return data
-	}
-	var kept []string
-	for l := range strings.Lines(data) {
-		if m, ok := parseMount(strings.TrimSpace(l)); ok && !strings.HasPrefix(m.point, "/home/") && !strings.HasPrefix(m.point, "/run/user/") && !strings.HasPrefix(m.point, "/media/") {
-			kept = append(kept, strings.TrimSpace(l))
-		}
-	}
-	return strings.Join(kept, "\n")
-}
-
-// captureAnswers asks the kernel and the services what no file tells.
-func captureAnswers(ctx context.Context, r *root) *captured {
-	if r.captured != nil {
-		return r.captured
-	}
-	o := &Options{}
-	o.setDefaults()
-	b := newBus(r, o)
-	defer b.close()
-	c := &captured{Volumes: map[string]volumeSpace{}}
-	c.Logind, _ = b.logind(ctx)
-	c.Network, _ = b.network(ctx)
-	c.Profile, _ = b.profile(ctx)
-	c.forgetPeople()
-	for _, m := range parseMountinfo(anonymous("/proc/self/mountinfo", readAll(r, "/proc/self/mountinfo"))) {
-		var st unix.Statfs_t
-		if !networked(m.kind) && unix.Statfs(m.point, &st) == nil && st.Blocks > 0 {
-			c.Volumes[m.point] = volumeSpace{int64(st.Bavail) * st.Bsize, int64(st.Blocks) * st.Bsize}
-		}
-	}
-	return c
-}
-
-// forgetPeople numbers users from 1000 and drops inhibitors' explanations.
-func (c *captured) forgetPeople() {
-	if c.Logind == nil {
-		return
-	}
-	for i := range c.Logind.Sessions {
-		c.Logind.Sessions[i].UID = uint32(1000 + i)
-	}
-	for i := range c.Logind.Inhibitors {
-		c.Logind.Inhibitors[i].Why = ""
-	}
 }

@@ -4,11 +4,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 )
 
 // capturedFile, at the top of a captured machine, holds the answers that no
 // file gives.
 const capturedFile = "captured.json"
+
+// linksFile, in a captured machine's archive, holds its symbolic links, one
+// "path -> target" a line, as txtar has none.
+const linksFile = "links"
 
 // captured is what a captured machine's kernel and services answered.
 type captured struct {
@@ -19,8 +24,13 @@ type captured struct {
 	Network       *networkState          `json:"network_manager,omitempty"`
 	Agents        map[string][]string    `json:"agents,omitempty"` // what the agent of each session gave as reasons not to disturb, by session
 	Profile       string                 `json:"power_profile,omitempty"`
-	PackageLocked bool                   `json:"package_locked,omitempty"`
+	DisplayServer bool                   `json:"display_server,omitempty"` // an X server or a Wayland compositor runs
+	PackageLocked *bool                  `json:"package_locked,omitempty"` // absent = could not be told
+	Silent        []string               `json:"silent,omitempty"`         // services and directories that were there and did not answer
 }
+
+// silent reports whether a source was there and did not answer.
+func (c *captured) silent(source string) bool { return slices.Contains(c.Silent, source) }
 
 // volumeSpace is the answer of statfs.
 type volumeSpace struct {

@@ -139,12 +139,15 @@ func (r *resolver) rotates(disk string) (rotates, ok bool) {
 	return false, false
 }
 
+// doubtfulDisks are the makers and models of virtual disks, in capitals.
+var doubtfulDisks = []string{"QEMU", "VMWARE", "MSFT", "VIRTUAL", "XEN", "VBOX", "0X1AF4"}
+
 // doubtful reports whether a disk's rotational flag is worth little: a virtual
 // disk says what its hypervisor happened to configure.
 func (r *resolver) doubtful(disk string) bool {
 	vendor := strings.ToUpper(r.root.slurp(blockDir + disk + "/device/vendor"))
 	model := strings.ToUpper(r.root.slurp(blockDir + disk + "/device/model"))
-	for _, v := range []string{"QEMU", "VMWARE", "MSFT", "VIRTUAL", "XEN", "VBOX", "0X1AF4"} {
+	for _, v := range doubtfulDisks {
 		if strings.Contains(vendor, v) || strings.Contains(model, v) {
 			return true
 		}

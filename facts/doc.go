@@ -38,6 +38,7 @@
 //
 // # Captured machines
 //
-// [Capture] writes a machine as a txtar archive, [Extract] unpacks one, and
-// Options.Root gathers from it. What no file answers is in captured.json.
+// [Capture] writes a machine as a txtar archive, without names that people gave,
+// [Extract] unpacks one, and Options.Root gathers from it. What no file answers
+// is in captured.json.
 package facts

@@ -18,7 +18,7 @@ func Extract(archive []byte, dir string) error {
 	}
 	defer root.Close()
 	for _, f := range txtar.Parse(archive).Files {
-		if f.Name == "links" {
+		if f.Name == linksFile {
 			err = extractLinks(root, string(f.Data))
 		} else {
 			err = extractFile(root, f.Name, f.Data)

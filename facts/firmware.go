@@ -2,10 +2,13 @@ package facts
 
 import "strings"
 
+// hypervisorNames are what the firmware of virtual machines calls itself.
+var hypervisorNames = []string{"QEMU", "KVM", "VMware", "VirtualBox", "Xen", "Virtual Machine", "Bochs", "Parallels", "Amazon EC2", "Google Compute"}
+
 // virtualFirmware reports whether a maker and a product, as SMBIOS names them,
 // are those of a virtual machine.
 func virtualFirmware(names string) bool {
-	for _, name := range []string{"QEMU", "KVM", "VMware", "VirtualBox", "Xen", "Virtual Machine", "Bochs", "Parallels", "Amazon EC2", "Google Compute"} {
+	for _, name := range hypervisorNames {
 		if strings.Contains(names, name) {
 			return true
 		}

@@ -18,6 +18,9 @@ type Options struct {
 	AgentSocket string           // where per-user agents report; "" = no agents are expected
 	Own         func() Own       // lull's own running actions, whose work is left out; nil = none
 	Deadline    time.Duration    // for any source that may hang; default 100ms
+
+	boot   func() time.Duration // the time since boot; default this machine's
+	looked func(path string)    // see root; for tests
 }
 
 // Own names what lull itself runs, so that it is not held against the
@@ -105,6 +108,9 @@ func (o *Options) setDefaults() {
 	if o.Deadline == 0 {
 		o.Deadline = 100 * time.Millisecond
 	}
+	if o.boot == nil {
+		o.boot = sinceBoot
+	}
 	if o.Own == nil {
 		o.Own = func() Own { return Own{} }
 	}
@@ -172,7 +178,7 @@ func (b *batch) fillGaps() {
 	}
 }
 
-func (g *Gatherer) instant() instant { return instant{wall: g.opts.Now(), boot: sinceBoot()} }
+func (g *Gatherer) instant() instant { return instant{wall: g.opts.Now(), boot: g.opts.boot()} }
 
 // plan looks up or makes the plan of a Set.
 func (g *Gatherer) plan(want Set) *plan {

@@ -17,13 +17,24 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/machines/*.json anew")
 
-// machineFacts gathers every fact of a captured machine.
-func machineFacts(t *testing.T, archive []byte, target string) Snapshot {
+// machineRoot unpacks an archive and returns the directory.
+func machineRoot(t *testing.T, archive []byte) string {
 	t.Helper()
 	dir := t.TempDir()
 	if err := Extract(archive, dir); err != nil {
 		t.Fatal(err)
 	}
+	return dir
+}
+
+// machineFacts gathers every fact of a captured machine.
+func machineFacts(t *testing.T, archive []byte, target string) Snapshot {
+	t.Helper()
+	return factsIn(t, machineRoot(t, archive), target)
+}
+
+func factsIn(t *testing.T, dir, target string) Snapshot {
+	t.Helper()
 	g, err := New(Options{Root: dir, SystemBus: "-", Now: func() time.Time { return time.Unix(1790000000, 0) }})
 	if err != nil {
 		t.Fatal(err)

@@ -217,10 +217,13 @@ func commonKind(r *root, devices []string, depth int) string {
 	return kind
 }
 
+// tetherDrivers drive phones and modems on USB.
+var tetherDrivers = []string{"rndis_host", "ipheth", "cdc_ether", "cdc_ncm", "cdc_mbim", "qmi_wwan"}
+
 // usbTether reports whether an Ethernet-like device is likely a phone or a modem.
 func usbTether(r *root, dir string) bool {
 	driver := r.link(dir + "/device/driver")
-	for _, name := range []string{"rndis_host", "ipheth", "cdc_ether", "cdc_ncm", "cdc_mbim", "qmi_wwan"} {
+	for _, name := range tetherDrivers {
 		if strings.HasSuffix(driver, "/"+name) {
 			return true
 		}

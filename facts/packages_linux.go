@@ -54,7 +54,11 @@ var fromLocks = &origin{"package lock files", good}
 
 func (p *packagesCollector) collect(_ context.Context, b *batch) {
 	if c := p.root.captured; c != nil {
-		b.bool(packagesLocked, c.PackageLocked, fromLocks)
+		if c.PackageLocked == nil {
+			b.unknown(packagesLocked, "the locks could not be read when the machine was captured")
+			return
+		}
+		b.bool(packagesLocked, *c.PackageLocked, fromLocks)
 		return
 	}
 	if p.looked.due(b.now.boot, p.changes.since(p.names, b.now.boot)) {

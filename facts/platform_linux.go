@@ -11,6 +11,11 @@ func platformCollectors(o *Options) ([]collector, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.looked = o.looked
+	if r.captured != nil { // its clock stands still, whatever machine it is looked at on
+		up := r.uptime()
+		o.boot = func() time.Duration { return up }
+	}
 	return collectorsOf(r, o), nil
 }
 
@@ -25,6 +30,15 @@ func collectorsOf(r *root, o *Options) []collector {
 		newPower(r, b, devices), newNetwork(r, b, changes), &hostCollector{r, resume}, &thermalCollector{root: r},
 		newPackages(r, changes), &inhibitorCollector{b}, newPresence(r, b, resume, changes, devices, o), sharedCloser{b, changes},
 	}
+}
+
+// uptime is what /proc/uptime says; 0 when it cannot be read.
+func (r *root) uptime() time.Duration {
+	v, _, ok := parseDecimal([]byte(r.slurp("/proc/uptime")))
+	if !ok || v > 1e9 {
+		return 0
+	}
+	return time.Duration(v * float64(time.Second))
 }
 
 // sinceBoot is CLOCK_BOOTTIME: it counts suspend and is never set.

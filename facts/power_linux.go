@@ -78,7 +78,7 @@ func (p *powerCollector) collectSupplies(b *batch) {
 func (p *powerCollector) findSupplies() {
 	p.forgetSupplies()
 	names, err := p.root.readDir(supplyDir)
-	if p.root.captured != nil { // an archive has no empty directories
+	if c := p.root.captured; c != nil && !c.silent(supplyDir) { // an archive has no empty directories
 		err = nil
 	}
 	p.err = err

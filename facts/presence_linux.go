@@ -2,6 +2,7 @@ package facts
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -146,6 +147,8 @@ func (p *presenceCollector) noticeReturn(used time.Duration) {
 	}
 }
 
+const ptsDir = "/dev/pts"
+
 // terminalNodes are the terminals whose access times are looked at. They are
 // kept open by path only, which is no use of them, and found anew when one
 // comes or goes.
@@ -182,7 +185,10 @@ func (p *presenceCollector) collectTerminals(b *batch) {
 // openTerminals counts the pseudo terminals.
 func (p *presenceCollector) openTerminals(now time.Duration) (int64, error) {
 	if c := p.root.captured; c != nil {
-		return int64(len(c.TerminalIdle)), nil
+		if c.silent(ptsDir) {
+			return 0, errors.New("the terminals could not be listed when the machine was captured")
+		}
+		return int64(len(c.TerminalIdle)) - c.consoles(), nil
 	}
 	p.findTerminals(now)
 	return int64(p.nodes.pts), p.nodes.err
@@ -205,7 +211,7 @@ func (p *presenceCollector) findTerminals(now time.Duration) {
 
 // ptsNames lists the open pseudo terminals.
 func (p *presenceCollector) ptsNames() ([]string, error) {
-	all, err := p.root.entries("/dev/pts")
+	all, err := p.root.entries(ptsDir)
 	var names []string
 	for _, name := range all {
 		if _, err := strconv.Atoi(name); err == nil {
@@ -216,12 +222,12 @@ func (p *presenceCollector) ptsNames() ([]string, error) {
 }
 
 func (p *presenceCollector) terminalReport(now instant) report {
-	if c := p.root.captured; c != nil {
-		return c.terminalReport()
-	}
 	pts, err := p.openTerminals(now.boot)
 	if err != nil {
 		return report{source: "terminals", answer: silent, why: err.Error()}
+	}
+	if c := p.root.captured; c != nil {
+		return c.terminalReport(pts)
 	}
 	atimes := p.accessTimes()
 	if len(atimes) == 0 {
@@ -233,12 +239,20 @@ func (p *presenceCollector) terminalReport(now instant) report {
 
 // terminalReport does not depend on how long the machine that looks at the
 // captured one has been up.
-func (c *captured) terminalReport() report {
+func (c *captured) terminalReport(pts int64) report {
 	if len(c.TerminalIdle) == 0 {
 		return report{source: "terminals"}
 	}
 	least := slices.Min(slices.Collect(maps.Values(c.TerminalIdle)))
-	return report{source: "terminals", answer: answered, idle: time.Duration(least) * time.Second, proof: true}
+	return report{source: "terminals", answer: answered, idle: time.Duration(least) * time.Second, proof: pts > 0}
+}
+
+// consoles counts the terminals that are not pseudo terminals.
+func (c *captured) consoles() (n int64) {
+	for name := range c.TerminalIdle {
+		n += one(!hasPrefix(name, ptsDir+"/"))
+	}
+	return n
 }
 
 // accessTimes are valid until the next call.
@@ -270,10 +284,7 @@ func (p *presenceCollector) consoles() []string {
 // bootReport counts switching the machine on, and waking it, as uses.
 func (p *presenceCollector) bootReport(now instant) report {
 	up := now.boot
-	if p.root.captured != nil {
-		v, _, _ := parseDecimal([]byte(p.root.slurp("/proc/uptime")))
-		up = time.Duration(v * float64(time.Second))
-	} else {
+	if p.root.captured == nil {
 		p.resume.look(now.boot)
 		up -= p.resume.woke
 	}

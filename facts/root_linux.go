@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -15,8 +16,9 @@ import (
 // directory, which no link can lead out of.
 type root struct {
 	dir       string
-	captured  *captured   // nil on the real machine
-	container func() bool // what never changes is looked up once
+	captured  *captured         // nil on the real machine
+	looked    func(path string) // told of every path that is looked at; nil but in tests
+	container func() bool       // what never changes is looked up once
 	virtual   func() bool
 }
 
@@ -36,6 +38,9 @@ func newRoot(dir string) (*root, error) {
 
 // open opens path below the root. It never blocks and never creates.
 func (r *root) open(path string, flags int) (int, error) {
+	if r.looked != nil {
+		r.looked(path)
+	}
 	flags |= unix.O_CLOEXEC
 	if flags&unix.O_PATH == 0 { // openat2 refuses the combination
 		flags |= unix.O_NONBLOCK | unix.O_NOCTTY
@@ -49,7 +54,15 @@ func (r *root) open(path string, flags int) (int, error) {
 	}
 	defer unix.Close(dir)
 	how := unix.OpenHow{Flags: uint64(flags), Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
-	return retry(func() (int, error) { return unix.Openat2(dir, path, &how) })
+	for tries := 0; ; tries++ {
+		// EAGAIN means that something was renamed anywhere on the machine while
+		// a ".." was followed (openat2(2)): nothing escapes, but it has to be
+		// tried again.
+		fd, err := retry(func() (int, error) { return unix.Openat2(dir, path, &how) })
+		if err != unix.EAGAIN || tries == 1000 {
+			return fd, err
+		}
+	}
 }
 
 // retry repeats f while it is interrupted by signals.
@@ -130,8 +143,29 @@ func (r *root) readDir(path string) ([]string, error) {
 	return names, err
 }
 
+// glob matches a pattern in which a path element may end in "*"; the rest of
+// the pattern follows it.
+func (r *root) glob(pattern string) []string {
+	i := strings.IndexByte(pattern, '*')
+	if i < 0 {
+		return []string{pattern}
+	}
+	dir, prefix := path.Split(pattern[:i])
+	rest := pattern[i+1:]
+	var out []string
+	for _, name := range r.list(dir) {
+		if strings.HasPrefix(name, prefix) {
+			out = append(out, r.glob(dir+name+rest)...)
+		}
+	}
+	return out
+}
+
 // link reads the target of the symbolic link at path; "" when it is none.
 func (r *root) link(path string) string {
+	if r.looked != nil {
+		r.looked(path)
+	}
 	target, err := os.Readlink(filepath.Join(r.dir, path))
 	if err != nil {
 		return ""

@@ -152,9 +152,12 @@ func (t *thermalCollector) lowestTrip(zone string) (lowest int64, found bool) {
 func (t *thermalCollector) findCooling() {
 	const dir = "/sys/class/thermal"
 	for _, name := range t.root.list(dir) {
+		if !strings.HasPrefix(name, "cooling_device") {
+			continue
+		}
 		device := dir + "/" + name
 		kind := t.root.slurp(device + "/type")
-		if !strings.HasPrefix(name, "cooling_device") || !strings.HasPrefix(kind, "Processor") && !strings.Contains(kind, "cpufreq") {
+		if !strings.HasPrefix(kind, "Processor") && !strings.Contains(kind, "cpufreq") {
 			continue
 		}
 		f := t.root.keep(device+"/cur_state", 32)

@@ -1,8 +1,12 @@
 package cli
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sort"
 	"strconv"
 	"strings"
@@ -27,17 +31,25 @@ type factEntry struct {
 }
 
 func (a *app) factsCommand() *cobra.Command {
-	target, since, describe := "", "", false
+	target, since, capture, describe := "", "", "", false
 	c := &cobra.Command{
 		Use: "facts [NAME…]", Short: "What is true of this machine now, or was",
 		Long: `Prints every fact lull can read on this machine, or those whose name starts
 with NAME. A fact that cannot be known says why; it never counts as zero, no or
-yes. Policies read facts as input.facts.NAME.`,
-		Example: "  lull facts\n  lull facts presence power.on_ac\n  lull facts --target /srv storage\n  lull facts --since 12h power",
+yes. Policies read facts as input.facts.NAME.
+
+With --capture it writes this machine to a file from which its facts can be
+computed elsewhere, for a report of one that is wrong. The file is made of listed
+words and numbers only; names that people give are replaced by numbered ones.`,
+		Example: "  lull facts\n  lull facts presence power.on_ac\n  lull facts --target /srv storage\n  lull facts --since 12h power\n  sudo lull facts --capture machine.txtar",
 		RunE: func(c *cobra.Command, args []string) error {
 			switch {
 			case describe && since != "":
 				return usage("--describe and --since do not go together")
+			case capture != "" && (describe || since != "" || len(args) > 0 || c.Flags().Changed("target")):
+				return usage("--capture takes the whole machine as it is now: leave out --describe, --since, --target and names")
+			case capture != "":
+				return a.captureMachine(c.Context(), capture)
 			case describe:
 				return a.describeFacts(args)
 			case since != "":
@@ -48,8 +60,31 @@ yes. Policies read facts as input.facts.NAME.`,
 	}
 	c.Flags().BoolVar(&describe, "describe", false, "tell what each fact means, with its type and unit, instead of its value")
 	c.Flags().StringVar(&since, "since", "", "tell how the facts changed in the last `7d`, 12h or 90m, as the daemon recorded them")
+	c.Flags().StringVar(&capture, "capture", "", "write this machine, without anybody's names, to `FILE` (- for stdout); root sees more of it")
 	c.Flags().StringVar(&target, "target", "/", "the `DIR` whose disk the storage facts are about")
 	return c
+}
+
+// captureMachine writes the machine to file, whole or not at all.
+func (a *app) captureMachine(ctx context.Context, file string) error {
+	var archive bytes.Buffer
+	if err := facts.Capture(ctx, &archive, "/"); err != nil {
+		return err
+	}
+	if file == "-" {
+		_, err := a.out.Write(archive.Bytes())
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(file), ".capture")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(archive.Bytes())
+	if err := errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), file)
 }
 
 func (a *app) facts(ctx context.Context, target string, names []string) error {
