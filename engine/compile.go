@@ -139,6 +139,8 @@ type program struct {
 	met      sync.Map // condition → ast.Body, see metQuery
 	reads    []string
 	steady   *steadyRules
+
+	conditions map[string]conditionReads
 }
 
 // compileTree compiles t; problems go to diags, and then the program is nil.
@@ -179,7 +181,9 @@ func (p *program) prepare(ctx context.Context, data *node) error {
 	if p.query, err = p.compileQuery("x = " + entrypoint); err != nil {
 		return err
 	}
-	p.steady = findSteady(p.compiler)
+	rd := newReadFinder(p.compiler)
+	p.steady = findSteady(p.compiler, rd)
+	p.conditions = rd.readsOfConditions()
 	p.reads, err = p.readSet(entrypoint)
 	return err
 }

@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // A Generation is one loaded set of policies. It never changes, and is safe for
@@ -25,8 +23,6 @@ type Generation struct {
 	thresholds   []Threshold
 	requirements []Requirement
 	warnings     []Diagnostic
-	unknowns     []*ast.Term // what can change while an action waits
-	knownReads   []string    // what else the policies read
 	shapes       shapes
 }
 
@@ -72,8 +68,6 @@ func load(ctx context.Context, t *tree, s *schema) (*Generation, diagnostics) {
 	if g.prog = compileTree(ctx, t, s.raw, &diags); g.prog == nil {
 		return nil, diags
 	}
-	g.unknowns = volatileReads(g.prog.reads)
-	g.knownReads = knownReads(g.prog.reads, g.unknowns)
 	known := conditions(g.prog.modules, &diags)
 	g.requirements = requirements(t.data, known, s.kinds(), &diags)
 	dataReads(g.prog.modules, t.data, "requirements", &diags)

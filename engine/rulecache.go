@@ -54,34 +54,42 @@ const maxSteady = 64
 // steadySections are what an action cannot change while it waits.
 var steadySections = append([]string{"action", "sandbox"}, static...)
 
-// findSteady looks through the compiled rules.
-func findSteady(c *ast.Compiler) *steadyRules {
+// findSteady looks through the compiled rules. One that replaces an input by
+// `with`, or reads all of it, is not steady.
+func findSteady(c *ast.Compiler, rd *readFinder) *steadyRules {
 	s := &steadyRules{names: map[ruleName]bool{}}
-	memo := map[*ast.Rule]*ruleReads{}
-	reads := map[string]ast.Ref{}
+	reads := map[string]bool{}
 	for _, m := range c.Modules {
 		for _, r := range m.Rules {
 			name, ok := nameOf(r.Ref())
 			if !ok || s.names[name] || !isComplete(c, r) {
 				continue
 			}
-			got := readsOf(c, r, memo)
-			for _, other := range c.GetRulesExact(r.Ref()) {
-				got = got.and(readsOf(c, other, memo))
+			got := &ruleReads{paths: map[string]bool{}}
+			for _, one := range c.GetRulesExact(r.Ref()) {
+				got.add(rd.reads(one))
 			}
-			if !got.steady {
-				continue
-			}
-			s.names[name] = true
-			for path, ref := range got.paths {
-				reads[path] = ref
+			if s.names[name] = got.steady(); s.names[name] {
+				maps.Copy(reads, got.paths)
 			}
 		}
 	}
 	for _, path := range slices.Sorted(maps.Keys(reads)) {
-		s.reads = append(s.reads, reads[path])
+		s.reads = append(s.reads, pathRef(path))
 	}
 	return s
+}
+
+func (got *ruleReads) steady() bool {
+	if got.overrides {
+		return false
+	}
+	for path := range got.paths {
+		if !isSteadyPath(path) {
+			return false
+		}
+	}
+	return true
 }
 
 // isComplete tells a rule with one value from functions and partial sets.
@@ -89,67 +97,6 @@ func isComplete(c *ast.Compiler, r *ast.Rule) bool {
 	return !slices.ContainsFunc(c.GetRulesExact(r.Ref()), func(o *ast.Rule) bool {
 		return len(o.Head.Args) > 0 || o.Head.Key != nil || !o.Ref().IsGround()
 	})
-}
-
-// ruleReads is what a rule reads of the input, with all that it refers to.
-type ruleReads struct {
-	steady bool
-	paths  map[string]ast.Ref
-}
-
-func (got *ruleReads) and(more *ruleReads) *ruleReads {
-	out := &ruleReads{steady: got.steady && more.steady, paths: map[string]ast.Ref{}}
-	for _, one := range []*ruleReads{got, more} {
-		maps.Copy(out.paths, one.paths)
-	}
-	return out
-}
-
-// readsOf follows the compiler's graph. A rule that overrides its input by
-// `with`, or reads all of it, is not steady.
-func readsOf(c *ast.Compiler, r *ast.Rule, memo map[*ast.Rule]*ruleReads) *ruleReads {
-	if got, ok := memo[r]; ok {
-		return got
-	}
-	got := &ruleReads{steady: true, paths: map[string]ast.Ref{}}
-	memo[r] = got
-	for rule := r; rule != nil; rule = rule.Else {
-		got.direct(rule)
-	}
-	for dep := range c.Graph.Dependencies(r) {
-		if rule, ok := dep.(*ast.Rule); ok && got.steady {
-			*got = *got.and(readsOf(c, rule, memo))
-		}
-	}
-	return got
-}
-
-func (got *ruleReads) direct(rule *ast.Rule) {
-	var v *ast.GenericVisitor
-	v = ast.NewGenericVisitor(func(x any) bool {
-		switch x := x.(type) {
-		case *ast.With:
-			got.steady = false
-		case ast.Ref:
-			if !x[0].Equal(ast.InputRootDocument) {
-				return false
-			}
-			path, _ := inputPath(x)
-			if !isSteadyPath(path) {
-				got.steady = false
-				return true
-			}
-			got.paths[path] = pathRef(path)
-			for _, t := range x[1:] {
-				v.Walk(t)
-			}
-			return true
-		case ast.Var:
-			got.steady = got.steady && !x.Equal(ast.InputRootDocument.Value)
-		}
-		return false
-	})
-	v.Walk(rule)
 }
 
 func isSteadyPath(path string) bool {

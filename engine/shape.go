@@ -168,7 +168,8 @@ next:
 // kept returns the residual with what moves unknown or not, made once for each
 // shape.
 func (g *Generation) kept(ctx context.Context, condition string, in *Input, moved bool) *residual {
-	key := condition + g.shapeOf(in, moved)
+	reads := g.prog.conditions[condition]
+	key := condition + reads.shapeOf(in, moved)
 	if moved {
 		key += "?"
 	}
@@ -177,9 +178,9 @@ func (g *Generation) kept(ctx context.Context, condition string, in *Input, move
 	if r, ok := g.shapes.byID[key]; ok {
 		return r
 	}
-	unknown := g.unknowns
+	unknown := reads.unknown
 	if moved {
-		unknown = g.unknownFor(in)
+		unknown = reads.unknownFor(in)
 	}
 	r := g.compileResidual(ctx, condition, in, unknown)
 	if g.shapes.byID == nil || len(g.shapes.byID) >= maxShapes {
@@ -190,20 +191,20 @@ func (g *Generation) kept(ctx context.Context, condition string, in *Input, move
 }
 
 // unknownFor adds the moving values that in has; one that is absent stays so.
-func (g *Generation) unknownFor(in *Input) []*ast.Term {
-	out := slices.Clone(g.unknowns)
+func (c conditionReads) unknownFor(in *Input) []*ast.Term {
+	out := slices.Clone(c.unknown)
 	for i, path := range movingPaths {
-		if in.lookup(path) != nil {
+		if overlaps(c.known, path) && in.lookup(path) != nil {
 			out = append(out, moving[i])
 		}
 	}
 	return out
 }
 
-// shapeOf renders what of the known part of in the policies read.
-func (g *Generation) shapeOf(in *Input, moved bool) string {
+// shapeOf renders what of the known part of in the condition reads.
+func (c conditionReads) shapeOf(in *Input, moved bool) string {
 	var b strings.Builder
-	for _, path := range g.knownReads {
+	for _, path := range c.known {
 		t := in.lookup(path)
 		b.WriteByte('\n')
 		switch {
