@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/dependencies"
@@ -136,7 +135,6 @@ type program struct {
 	txn      storage.Transaction // read-only, never ends: the store never changes
 	data     dataCache
 	query    ast.Body // x = data.eligibility.decision
-	met      sync.Map // condition → ast.Body, see metQuery
 	reads    []string
 	steady   *steadyRules
 

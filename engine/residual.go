@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -73,13 +72,9 @@ const residualDeadline = 100 * time.Millisecond
 // alternatives partially evaluates one condition with everything volatile
 // unknown and the action, update and updater known.
 func (g *Generation) alternatives(ctx context.Context, condition string, in *Input, unknown []*ast.Term) ([]alternative, error) {
-	body, err := g.prog.metQuery(condition)
-	if err != nil {
-		return nil, err
-	}
 	cancel := topdown.NewCancel()
 	defer time.AfterFunc(residualDeadline, cancel.Cancel).Stop()
-	bodies, _, err := topdown.NewQuery(body).WithCompiler(g.prog.compiler).WithStore(g.prog.store).WithTransaction(g.prog.txn).
+	bodies, _, err := topdown.NewQuery(metQuery(condition)).WithCompiler(g.prog.compiler).WithStore(g.prog.store).WithTransaction(g.prog.txn).
 		WithBaseCache(g.prog.data).WithInput(in.term()).WithUnknowns(unknown).WithCancel(cancel).WithMetrics(noMetrics).PartialRun(ctx)
 	if err != nil {
 		return nil, err
@@ -91,17 +86,11 @@ func (g *Generation) alternatives(ctx context.Context, condition string, in *Inp
 	return alts, nil
 }
 
-// metQuery is the compiled query for one condition, kept: compiling it costs as
-// much as evaluating it.
-func (p *program) metQuery(condition string) (ast.Body, error) {
-	if body, ok := p.met.Load(condition); ok {
-		return body.(ast.Body), nil
-	}
-	body, err := p.compileQuery(fmt.Sprintf("data.eligibility.met[%q]", condition))
-	if err == nil {
-		p.met.Store(condition, body)
-	}
-	return body, err
+// metQuery asks for one condition. A reference without variables is all that a
+// query compiler would make of it.
+func metQuery(condition string) ast.Body {
+	ref := ast.Ref{ast.DefaultRootDocument, ast.StringTerm("eligibility"), ast.StringTerm("met"), ast.StringTerm(condition)}
+	return ast.NewBody(ast.NewExpr(ast.NewTerm(ref)))
 }
 
 func readAlternative(body ast.Body) alternative {

@@ -136,7 +136,10 @@ func (g *Generation) residual(ctx context.Context, condition string, in *Input) 
 // tell, the moment is worked in by partial evaluation, which may see through it.
 // A nil slice with false: it cannot be compiled.
 func (g *Generation) ways(ctx context.Context, condition string, in *Input) ([]alternative, bool) {
-	r := g.residual(ctx, condition, in)
+	var r *residual
+	if !g.moves(condition, in) || g.isKept(condition, in) {
+		r = g.residual(ctx, condition, in)
+	}
 	if r != nil && !slices.ContainsFunc(r.source, func(a alternative) bool { return a.opaque }) {
 		return settled(r.source, in), true
 	}
@@ -144,6 +147,31 @@ func (g *Generation) ways(ctx context.Context, condition string, in *Input) ([]a
 		return nil, false
 	}
 	return r.source, true
+}
+
+// moves tells whether the condition reads anything that only the passing of
+// time changes.
+func (g *Generation) moves(condition string, in *Input) bool {
+	reads := g.prog.conditions[condition]
+	return len(reads.unknownFor(in)) > len(reads.unknown)
+}
+
+// isKept tells whether the residual that serves all actions of the shape is there
+// already; a first explanation does not make it only to find it opaque.
+func (g *Generation) isKept(condition string, in *Input) bool {
+	key := g.shapeKey(condition, in, true)
+	g.shapes.mu.Lock()
+	defer g.shapes.mu.Unlock()
+	_, ok := g.shapes.byID[key]
+	return ok
+}
+
+func (g *Generation) shapeKey(condition string, in *Input, moved bool) string {
+	key := condition + g.prog.conditions[condition].shapeOf(in, moved)
+	if moved {
+		key += "?"
+	}
+	return key
 }
 
 // settled answers the parts that only the passing of time changes.
@@ -168,11 +196,7 @@ next:
 // kept returns the residual with what moves unknown or not, made once for each
 // shape.
 func (g *Generation) kept(ctx context.Context, condition string, in *Input, moved bool) *residual {
-	reads := g.prog.conditions[condition]
-	key := condition + reads.shapeOf(in, moved)
-	if moved {
-		key += "?"
-	}
+	reads, key := g.prog.conditions[condition], g.shapeKey(condition, in, moved)
 	g.shapes.mu.Lock()
 	defer g.shapes.mu.Unlock()
 	if r, ok := g.shapes.byID[key]; ok {
