@@ -6,6 +6,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"path/filepath"
 )
 
 // Admit verifies the package in a directory and copies it, while hashing, into
@@ -34,6 +36,16 @@ func (t *Trust) Admit(ctx context.Context, dir string) (*Package, error) {
 		return j.pkg, nil
 	}
 	return j.pkg, t.storePackage(ctx, src, ev, j)
+}
+
+// AdmitSelf is [Trust.Admit] for a newer package that an updater left of itself:
+// it may replace itself, and nobody else.
+func (t *Trust) AdmitSelf(ctx context.Context, updater, dir string) (*Package, error) {
+	p, err := t.Admit(ctx, dir)
+	if err == nil && p.ID != updater && t.off != defenceSelfPackage {
+		return nil, refuse(ErrScope, filepath.Join(dir, manifestName), fmt.Sprintf("updater %s left a package of %s; it may only replace itself", updater, p.ID), "register the other one with `lull register`")
+	}
+	return p, err
 }
 
 // proves tells whether the entry was stored with the same signatures.

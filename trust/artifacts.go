@@ -49,7 +49,7 @@ func (t *Trust) wanted(src *source, scope Scope, u *Update) (list []expect, bind
 		if scope.binding() != BindingSelf && t.off != defenceArtifacts {
 			return nil, "", refuse(ErrArtifacts, "", "the vendor's scope wants every artifact in a signed update document", "sign a document for the update, or ask the administrator for artifacts: self")
 		}
-		list, err = selfStated(src)
+		list, err = selfStated(src, t.off)
 	} else {
 		for _, a := range u.Doc.Artifacts {
 			list = append(list, expect{Path: a.Name, SHA256: a.SHA256, Size: a.Size})
@@ -80,7 +80,7 @@ func sizeText(size, limit int64) string {
 
 // selfStated lists every file of the staging directory. Their sizes are upper
 // bounds: a file that grows meanwhile is refused.
-func selfStated(src *source) ([]expect, error) {
+func selfStated(src *source, off defence) ([]expect, error) {
 	if err := src.list(); err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func selfStated(src *source) ([]expect, error) {
 	}
 	var list []expect
 	for _, name := range src.files {
-		if strings.HasPrefix(name, "self/") {
+		if strings.HasPrefix(name, "self/") && off != defenceSelf {
 			continue
 		}
 		if why := badPath(name); why != "" {

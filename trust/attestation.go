@@ -42,11 +42,11 @@ func (j *judgement) readAttestations(ev evidence) {
 func (j *judgement) readAttestation(file attestationFile) (*attestation, error) {
 	said, err := sig.PeekStatement(file.data)
 	if err != nil {
-		return nil, &Error{Reason: ErrAttestation, Path: file.path, Err: err, Remedy: "write it with `cosign attest-blob --bundle`"}
+		return nil, badAttestation(file, err)
 	}
 	name, digest, err := j.subject(said)
 	if err != nil {
-		return nil, &Error{Reason: ErrAttestation, Path: file.path, Err: err, Remedy: "attest manifest.json, or a payload file by its path in the package"}
+		return nil, badAttestation(file, err)
 	}
 	if err := j.typeAllowed(said.PredicateType); err != nil {
 		return nil, &Error{Reason: ErrAttestation, Path: file.path, Err: err, Remedy: "list it under predicate_types in " + j.vendor.File + ", or leave the attestation out"}
@@ -56,6 +56,10 @@ func (j *judgement) readAttestation(file attestationFile) (*attestation, error) 
 		return nil, err
 	}
 	return &attestation{signed: signed, subject: name, typ: signed.said.PredicateType, said: signed.said.Predicate}, nil
+}
+
+func badAttestation(file attestationFile, err error) *Error {
+	return &Error{Reason: ErrAttestation, Path: file.path, Err: err, Remedy: "attest manifest.json, or a payload file by its path in the package, with `cosign attest-blob --bundle`"}
 }
 
 // subject picks the file of the package that a statement is about. Every

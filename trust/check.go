@@ -9,7 +9,8 @@ import (
 
 // Verified is a package that may run now. It is the only thing from which a
 // process can be started, and only [Trust.Check] makes one: an unverified path
-// does not type-check as something that can run.
+// does not type-check as something that can run, and the zero value, which does,
+// is not valid.
 type Verified struct {
 	t         *Trust
 	g         *Generation
@@ -199,8 +200,12 @@ func (v *Verified) ArtifactDir() string { return v.artifacts }
 func (v *Verified) Generation() string { return v.g.digest }
 
 // Valid fails with ErrStale when the vendors changed, or somebody was revoked,
-// since the check. The last thing before a process starts is to ask.
+// since the check, and with ErrNotVerified for what Check did not make. The
+// first and the last thing of a start is to ask.
 func (v *Verified) Valid() error {
+	if v == nil || v.t == nil {
+		return refuse(ErrNotVerified, "", "", "ask Check for it")
+	}
 	if now := v.t.current(); now.digest != v.g.digest && v.t.off != defenceGeneration {
 		return refuse(ErrStale, "", "", "it is checked again")
 	}

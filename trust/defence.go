@@ -7,6 +7,8 @@ type defence string
 
 // The defences that the mutation test switches off.
 const (
+	defenceSigned       defence = "a signature at all"
+	defenceSignature    defence = "a signature over these bytes"
 	defenceClock        defence = "clock plausibility"
 	defenceWindow       defence = "key window"
 	defenceRevoked      defence = "revocation"
@@ -38,4 +40,12 @@ const (
 	defenceAttestOnly   defence = "attest-only signers"
 	defenceOverlap      defence = "overlapping scopes"
 	defenceLogged       defence = "keys that must be logged"
+	defenceOwners       defence = "files that nobody else can change"
+	defenceQuota        defence = "store quota"
+	defenceSelf         defence = "self is no artifact"
+	defenceSelfPackage  defence = "an updater replaces itself only"
+	defenceDisabled     defence = "a vendor that is switched off"
+	defenceNews         defence = "revocations looked for at each check"
+	defenceDamage       defence = "a revocation that cannot be read"
+	defenceLost         defence = "floors that were lost"
 )

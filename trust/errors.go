@@ -48,6 +48,7 @@ var (
 	ErrState           error = &reason{"state_damaged", "trust's own state is damaged"}
 	ErrSpace           error = &reason{"no_space", "no space left for the store"}
 	ErrPermissions     error = &reason{"unsafe_permissions", "others could change this file"}
+	ErrNotVerified     error = &reason{"not_verified", "nothing was verified"}
 	ErrStale           error = &reason{"generation_changed", "the vendors changed since the check"}
 	ErrIO              error = &reason{"io", "the system refused"}
 	ErrQuestion        error = &reason{"bad_question", "the question leaves something open"}

@@ -58,7 +58,7 @@ func (t *Trust) readFloors() (*floors, error) {
 	f := &floors{Format: 1, Updaters: map[string]floor{}}
 	data, err := t.owners().readFile(t.floorsPath(), 64<<20)
 	if errors.Is(err, fs.ErrNotExist) {
-		if !t.store.used() {
+		if !t.store.used() || t.off == defenceLost {
 			return f, nil
 		}
 		return nil, refuse(ErrState, t.floorsPath(), "gone, although the store has packages", `restore it, or to accept that old versions may return: echo '{"format":1,"updaters":{}}' > `+t.floorsPath())

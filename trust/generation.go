@@ -3,6 +3,7 @@ package trust
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ type Generation struct {
 	damaged  error // set when revocations could not be read: nobody is trusted
 	problems []Problem
 	stamp    string // identity of the revocation directory when it was read
+	off      defence
 }
 
 // vendor is a vendor file with its keys loaded; broken says why it vouches for
@@ -84,13 +86,13 @@ func (g *Generation) usable(name string) (*vendor, error) {
 		return nil, refuse(ErrVendorUnknown, "", fmt.Sprintf("%q", clip(name)), "add "+clip(name)+".yaml to vendors.d, see `lull vendor add`")
 	}
 	switch r, gone := revokes(g.revoked, name, ""); {
-	case g.damaged != nil:
+	case g.damaged != nil && g.off != defenceDamage:
 		return v, g.damaged
 	case v.broken != nil:
 		return v, v.broken
 	case gone:
 		return v, refuse(ErrRevoked, v.File, fmt.Sprintf("vendor %s was revoked on %s: %s", name, r.Time.Format(time.DateOnly), r.Reason), "")
-	case !v.Enabled:
+	case !v.Enabled && g.off != defenceDisabled:
 		return v, refuse(ErrVendorDisabled, v.File, name, "write enabled: true to trust it again")
 	}
 	return v, nil
@@ -110,8 +112,10 @@ func (g *Generation) Roots() []string {
 	return out
 }
 
-// stampOf identifies the content of a directory by the names, sizes and times
-// of its files; reading it costs less than a signature check.
+// stampOf identifies the state of a directory: the names of its files, who may
+// change them, and what is in them. Times alone would not do, for a file that is
+// rewritten within one tick of the clock keeps its own; revocations are few and
+// small, so reading them costs less than a signature check.
 func stampOf(dir string) string {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -119,9 +123,13 @@ func stampOf(dir string) string {
 	}
 	var b strings.Builder
 	for _, e := range entries {
-		if info, err := e.Info(); err == nil {
-			fmt.Fprintln(&b, e.Name(), info.Size(), info.ModTime().UnixNano())
+		info, err := e.Info()
+		if err != nil {
+			continue
 		}
+		inode, changed, _ := identityOf(info)
+		data, err := readRegular(filepath.Join(dir, e.Name()), maxVendorFile)
+		fmt.Fprintln(&b, e.Name(), info.Mode(), inode, changed, hexDigest(data), err)
 	}
 	return b.String()
 }

@@ -1,11 +1,15 @@
 package trust
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/lullhq/lull/trust/internal/sig"
 )
 
 // Package is a verified updater package in the store.
@@ -62,6 +66,7 @@ func (t *Trust) judge(g *Generation, ev evidence) *judgement {
 	var err error
 	if j.vendor, err = g.usable(m.Vendor); err != nil {
 		j.fail(err)
+		j.judgeAlone(ev)
 		return j
 	}
 	believable := j.checkClock() // first: a wrong clock explains the rest
@@ -78,6 +83,47 @@ func (t *Trust) judge(g *Generation, ev evidence) *judgement {
 	j.readAttestations(ev)
 	j.checkFloors()
 	return j
+}
+
+// judgeAlone tells what can be told without a vendor: whoever repairs the
+// package should not have to wait for the administrator to find the rest.
+func (j *judgement) judgeAlone(ev evidence) {
+	believable := j.checkClock()
+	if err := looksSigned(ev.proof, j.pkg.Digest); err != nil {
+		j.fail(err)
+	}
+	j.checkPlatform()
+	if believable {
+		j.checkAge()
+	}
+	for _, file := range ev.attestations {
+		said, err := sig.PeekStatement(file.data)
+		if err == nil {
+			_, _, err = j.subject(said)
+		}
+		if err != nil {
+			j.fail(badAttestation(file, err))
+		}
+	}
+	j.checkFloors()
+}
+
+// looksSigned tells what is wrong with a signature whoever made it.
+func looksSigned(p proof, digest string) error {
+	switch {
+	case p.detached != nil:
+		return nil
+	case p.bundle == nil:
+		return unsigned(p)
+	}
+	b, err := bundleOf(p)
+	if err != nil {
+		return err
+	}
+	if have := b.Stated(); len(have) == sha256.Size && hex.EncodeToString(have) != digest {
+		return refuse(ErrSignature, p.path, "it is over other bytes", "sign the file again: it changed after it was signed")
+	}
+	return nil
 }
 
 func (j *judgement) fail(err error) {
@@ -117,11 +163,16 @@ func (r *reason) Is(target error) bool {
 	return ok && other.code == r.code
 }
 
-func (j *judgement) checkScope() {
-	m, v := j.pkg.Manifest, j.vendor
+func (j *judgement) checkPlatform() {
+	m := j.pkg.Manifest
 	if m.Platform != "any" && m.Platform != j.t.opt.Platform && j.t.off != defencePlatform {
 		j.refuse(ErrPlatform, fmt.Sprintf("%s, but this is %s", m.Platform, j.t.opt.Platform), "take the package for this platform")
 	}
+}
+
+func (j *judgement) checkScope() {
+	m, v := j.pkg.Manifest, j.vendor
+	j.checkPlatform()
 	i := slices.IndexFunc(v.Scopes, func(s Scope) bool { return s.covers(m.ID) })
 	if j.t.off == defenceScope && i < 0 {
 		i = 0
@@ -190,6 +241,11 @@ func (j *judgement) checkTimes() {
 	if end := j.vendor.Expires; !j.now.Before(end) && j.t.off != defenceVendorExpiry {
 		j.fail(refuse(ErrExpired, j.vendor.File, "vendor "+j.vendor.Name+" ended on "+end.Format(time.DateOnly), "set a later expires"))
 	}
+	j.checkAge()
+}
+
+// checkAge marks an expired package, which may still be asked for a newer one.
+func (j *judgement) checkAge() {
 	for _, e := range j.t.checkAge(j.now, manifestName, j.pkg.Manifest.Created, j.pkg.Manifest.Expires) {
 		if e.Reason == ErrExpired {
 			e.Reason = errExpiredPackage

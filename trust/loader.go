@@ -23,7 +23,7 @@ type loader struct {
 }
 
 func (t *Trust) load() *Generation {
-	l := &loader{opt: t.opt, own: t.owners(), hash: sha256.New(), gen: &Generation{vendors: map[string]*vendor{}, roots: map[string]*rootFile{}}}
+	l := &loader{opt: t.opt, own: t.owners(), hash: sha256.New(), gen: &Generation{off: t.off, vendors: map[string]*vendor{}, roots: map[string]*rootFile{}}}
 	l.gen.stamp = stampOf(t.revocationDir())
 	l.revocations(t.revocationDir())
 	l.loadRoots()

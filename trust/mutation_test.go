@@ -5,6 +5,7 @@ package trust
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,6 +19,8 @@ var mutations = []struct {
 	off  defence
 	deed func(w *world) error
 }{
+	{defenceSigned, inAdmit("a package without a signature")},
+	{defenceSignature, inAdmit("a manifest that changed after it was signed")},
 	{defenceClock, inAdmit("a clock before the newest signature")},
 	{defenceWindow, inAdmit("a key after its time")},
 	{defenceRevoked, inAdmit("a key that was revoked here")},
@@ -64,6 +67,60 @@ var mutations = []struct {
 		os.WriteFile(path, evil, 0o755)
 		os.Chmod(path, 0o555)
 		_, _, err := w.Check(context.Background(), p, "scan", nil, nil)
+		return err
+	}},
+	{defenceOwners, func(w *world) error {
+		os.Chmod(w.path("etc/example.yaml"), 0o666)
+		w.Reload()
+		_, err := w.Admit(context.Background(), w.pack("a", w.manifest("3.1.0")))
+		return err
+	}},
+	{defenceDisabled, inAdmit("a disabled vendor")},
+	{defenceNews, func(w *world) error {
+		p := w.admitted("3.1.0")
+		other, err := Open(w.opt) // as the command line would
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		if err := other.Revoke("example", "", "went rogue"); err != nil {
+			w.t.Fatal(err)
+		}
+		_, _, err = w.Check(context.Background(), p, "scan", nil, nil)
+		return err
+	}},
+	{defenceDamage, func(w *world) error {
+		p := w.admitted("3.1.0")
+		w.write("state/revocations/example-0.json", "{")
+		_, _, err := w.Check(context.Background(), p, "scan", nil, nil)
+		return err
+	}},
+	{defenceLost, func(w *world) error {
+		p := w.admitted("3.1.0")
+		os.Remove(w.path("state/floors.json"))
+		_, _, err := w.Check(context.Background(), p, "scan", nil, nil)
+		return err
+	}},
+	{defenceQuota, func(w *world) error {
+		off := w.off
+		w.opt.StoreLimit = 16
+		w.open()
+		w.off = off
+		_, err := w.Admit(context.Background(), w.pack("a", w.manifest("3.1.0")))
+		return err
+	}},
+	{defenceSelf, func(w *world) error {
+		p := w.admitted("3.1.0")
+		w.vendor(`min_version: "1.0.0"`, "artifacts: self")
+		w.write("stage/data.bin", "downloaded")
+		w.write("stage/self/manifest.json", "{}")
+		a, err := w.AdmitArtifacts(context.Background(), p, nil, w.path("stage"))
+		if err == nil && len(a.Files) < 2 {
+			err = errors.New("self was left out")
+		}
+		return err
+	}},
+	{defenceSelfPackage, func(w *world) error {
+		_, err := w.AdmitSelf(context.Background(), "com.example.writer", w.pack("a", w.manifest("3.1.0")))
 		return err
 	}},
 	{defenceReboot, func(w *world) error {

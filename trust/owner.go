@@ -14,6 +14,7 @@ import (
 type owners struct {
 	base         string
 	unprivileged bool
+	off          *defence // tests only
 }
 
 const maxLinks = 40 // as many as Linux follows in one path
@@ -24,7 +25,7 @@ const maxLinks = 40 // as many as Linux follows in one path
 func (o owners) check(path string) error {
 	path = filepath.Clean(path)
 	if !within(filepath.ToSlash(path), filepath.ToSlash(o.base)) && o.base != "/" {
-		return owners{base: "/", unprivileged: o.unprivileged}.check(path)
+		return o.from("/").check(path)
 	}
 	return o.walk(o.base, path, maxLinks)
 }
@@ -64,7 +65,13 @@ func (o owners) follow(link string, rest []string, links int) error {
 	if within(full, o.base) {
 		return o.walk(o.base, full, links-1)
 	}
-	return owners{base: "/", unprivileged: o.unprivileged}.walk("/", full, links-1)
+	return o.from("/").walk("/", full, links-1)
+}
+
+// from is the same check with another beginning.
+func (o owners) from(base string) owners {
+	o.base = base
+	return o
 }
 
 // ok refuses a file or directory that others own or may write.
@@ -72,6 +79,9 @@ func (o owners) ok(path string, info fs.FileInfo) error {
 	uid, known := ownerOf(info)
 	if !known {
 		return nil // this system has no owners of this kind
+	}
+	if o.off != nil && *o.off == defenceOwners {
+		return nil
 	}
 	if uid != 0 && (!o.unprivileged || uid != os.Geteuid()) {
 		return refuse(ErrPermissions, path, fmt.Sprintf("belongs to user %d", uid), o.remedy(path))

@@ -105,7 +105,7 @@ func bootID() string {
 func (t *Trust) Close() error { return t.store.close() }
 
 func (t *Trust) owners() owners {
-	return owners{base: t.opt.BaseDir, unprivileged: t.opt.Unprivileged}
+	return owners{base: t.opt.BaseDir, unprivileged: t.opt.Unprivileged, off: &t.off}
 }
 
 func (t *Trust) now() time.Time { return t.opt.Now() }
@@ -130,7 +130,7 @@ func (t *Trust) Reload() *Generation {
 // current is the generation in force, after looking whether something was
 // revoked since it was loaded, perhaps by another process.
 func (t *Trust) current() *Generation {
-	if g := t.gen.Load(); g.stamp == stampOf(t.revocationDir()) {
+	if g := t.gen.Load(); t.off == defenceNews || g.stamp == stampOf(t.revocationDir()) {
 		return g
 	}
 	return t.Reload()

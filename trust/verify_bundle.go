@@ -130,7 +130,7 @@ type question struct {
 }
 
 func (q *question) load() error {
-	for _, step := range []func() error{q.loadSignature, q.loadSigner, q.loadRoots} {
+	for _, step := range []func() error{q.loadSigner, q.loadSignature, q.loadRoots} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -157,7 +157,7 @@ func (q *question) loadSignature() error {
 	if q.bundle, err = sig.ParseBundle(data); err != nil {
 		return because(ErrBundle, q.Bundle, "", err)
 	}
-	q.hash, err = q.bundle.Hash()
+	q.hash, err = q.bundle.Hash(q.key)
 	if err != nil {
 		return because(ErrBundle, q.Bundle, "", err)
 	}

@@ -41,11 +41,30 @@ type voucher struct {
 func (t *Trust) vouch(g *Generation, v *vendor, p proof, sum digests) (*vouched, error) {
 	w := voucher{t: t, g: g, v: v, p: p}
 	if p.bundle == nil {
+		if p.detached == nil && t.off == defenceSigned {
+			return &vouched{vendor: v}, nil
+		}
 		if p.detached == nil {
-			return nil, refuse(ErrUnsigned, p.path, "no signature beside it", "sign it: `lull pack --key KEY DIR`, or `cosign sign-blob --bundle`")
+			return nil, unsigned(p)
 		}
 		return w.detached(sum)
 	}
+	b, err := bundleOf(p)
+	if err != nil {
+		return nil, err
+	}
+	if b.Keyless() {
+		return w.keyless(b, sum)
+	}
+	return w.byKey(b, sum)
+}
+
+func unsigned(p proof) error {
+	return refuse(ErrUnsigned, p.path, "no signature beside it", "sign it: `lull pack --key KEY DIR`, or `cosign sign-blob --bundle`")
+}
+
+// bundleOf reads the bundle of a proof, of which nothing is verified then.
+func bundleOf(p proof) (*sig.Bundle, error) {
 	b, err := sig.ParseBundle(p.bundle)
 	if err != nil {
 		return nil, &Error{Reason: ErrBundle, Path: p.path, Err: err, Remedy: "write it with `cosign sign-blob --bundle`, or `lull pack --key`"}
@@ -53,24 +72,32 @@ func (t *Trust) vouch(g *Generation, v *vendor, p proof, sum digests) (*vouched,
 	if b.IsStatement() != p.attests {
 		return nil, refuse(ErrBundle, p.path, "it holds the wrong kind of signature", "sign files with `cosign sign-blob`, and attest with `cosign attest-blob`")
 	}
-	h, err := b.Hash()
+	return b, nil
+}
+
+// subject is the digest of the document under the hash that the bundle needs.
+func (w voucher) subject(b *sig.Bundle, key *sig.PublicKey, sum digests) (sig.Subject, error) {
+	h, err := b.Hash(key)
 	if err != nil {
-		return nil, because(ErrBundle, p.path, "", err)
+		return sig.Subject{}, because(ErrBundle, w.p.path, "", err)
 	}
-	subject := sig.Subject{Digest: sum.of(h)}
-	if b.Keyless() {
-		return w.keyless(b, subject)
-	}
-	return w.byKey(b, subject)
+	return sig.Subject{Digest: sum.of(h)}, nil
 }
 
 // byKey tries every key of the vendor, as the bundle's hint is not
 // authenticated. Whose signature it is comes first, so that a revoked or
 // expired key is called that.
-func (w voucher) byKey(b *sig.Bundle, s sig.Subject) (*vouched, error) {
+func (w voucher) byKey(b *sig.Bundle, sum digests) (*vouched, error) {
 	for i := range w.v.keys {
 		k := &w.v.keys[i]
+		s, err := w.subject(b, k.pub, sum)
+		if err != nil {
+			return nil, err
+		}
 		res, err := b.VerifyKey(k.pub, nil, s)
+		if w.t.off == defenceSignature {
+			res, err = &sig.Result{}, nil
+		}
 		if err != nil {
 			continue
 		}
@@ -134,7 +161,11 @@ func (v *vouched) take(res *sig.Result, r *rootFile) {
 
 // keyless demands the identities that the certificate's unverified claims fit,
 // each with its own root.
-func (w voucher) keyless(b *sig.Bundle, s sig.Subject) (*vouched, error) {
+func (w voucher) keyless(b *sig.Bundle, sum digests) (*vouched, error) {
+	s, err := w.subject(b, nil, sum)
+	if err != nil {
+		return nil, err
+	}
 	issuer, san, ext := b.Claims()
 	var last error
 	for i := range w.v.identities {

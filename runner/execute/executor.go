@@ -78,6 +78,9 @@ func (x *Executor) Start(ctx context.Context, s Spec) (*Process, error) {
 	if s.Program == nil {
 		return nil, errors.New("the spec has no verified program; ask trust to check the package first")
 	}
+	if err := s.Program.Valid(); err != nil {
+		return nil, err
+	}
 	return x.start(ctx, s, s.Program)
 }
 

@@ -94,12 +94,13 @@ func codeOf(err error) int {
 	return exitFailed
 }
 
-// trustCode tells "not trusted" from "could not be done".
+// trustCode tells "not trusted" from "could not be done". Without a trusted
+// root that can be read nothing is known about a signature.
 func trustCode(err error) int {
 	if errors.Is(err, trust.ErrQuestion) {
 		return exitUsage
 	}
-	for _, why := range []error{trust.ErrIO, trust.ErrSpace, trust.ErrState, trust.ErrNotStored} {
+	for _, why := range []error{trust.ErrIO, trust.ErrSpace, trust.ErrState, trust.ErrNotStored, trust.ErrRoot} {
 		if errors.Is(err, why) {
 			return exitFailed
 		}

@@ -39,20 +39,13 @@ type Dir struct {
 // OpenDir opens the directory at path, which itself may be a link: it is the
 // caller's word.
 func OpenDir(path string) (*Dir, error) {
-	f, err := os.Open(path)
+	root, err := os.OpenRoot(path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	if err == nil && !info.IsDir() {
-		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("not a directory")}
-	}
-	var root *os.Root
-	if err == nil {
-		root, err = os.OpenRoot(path)
-	}
+	f, err := root.Open(".") // not by the path again: it may be another directory by now
 	if err != nil {
-		f.Close()
+		root.Close()
 		return nil, err
 	}
 	return &Dir{f: f, root: root, path: path}, nil

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 )
@@ -72,5 +74,40 @@ func TestListFollowsNothingAndGivesUp(t *testing.T) {
 	}
 	if _, err := d.List(3); !errors.Is(err, ErrTooMany) {
 		t.Errorf("got %v, want ErrTooMany", err)
+	}
+}
+
+// TestADirectoryIsOpenedOnce exchanges it by another while it is opened: what is
+// listed, looked at and opened is of one directory.
+func TestADirectoryIsOpenedOnce(t *testing.T) {
+	top := t.TempDir()
+	path := filepath.Join(top, "dir")
+	for _, name := range []string{"dir", "other"} {
+		if err := os.Mkdir(filepath.Join(top, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var stop atomic.Bool
+	var attacker sync.WaitGroup
+	attacker.Go(func() {
+		for !stop.Load() {
+			os.Rename(path, path+".away")
+			os.Rename(filepath.Join(top, "other"), path)
+			os.Rename(path+".away", filepath.Join(top, "other"))
+		}
+	})
+	defer attacker.Wait()
+	defer stop.Store(true)
+	for range 3000 {
+		d, err := OpenDir(path)
+		if err != nil {
+			continue // it was away
+		}
+		listed, err1 := d.Stat()
+		looked, err2 := d.Lstat(".")
+		d.Close()
+		if err1 != nil || err2 != nil || !os.SameFile(listed, looked) {
+			t.Fatalf("two directories in one: %v, %v", err1, err2)
+		}
 	}
 }

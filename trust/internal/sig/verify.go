@@ -56,6 +56,10 @@ func (b *Bundle) VerifyKey(key *PublicKey, r *Root, s Subject) (*Result, error) 
 	if b.Keyless() {
 		return nil, errors.New("the bundle carries a certificate; a key was expected")
 	}
+	b, err := b.about(key, s)
+	if err != nil {
+		return nil, err
+	}
 	v, err := b.verifierFor(key)
 	if err != nil {
 		return nil, err
@@ -81,6 +85,10 @@ func (b *Bundle) VerifyIdentity(id *Identity, r *Root, s Subject) (*Result, erro
 		return nil, errors.New("the bundle names a key; a certificate was expected")
 	case r == nil:
 		return nil, errors.New("a certificate needs a trusted root")
+	}
+	b, err := b.about(nil, s)
+	if err != nil {
+		return nil, err
 	}
 	who, err := id.policy(b.without)
 	if err != nil {
@@ -130,7 +138,7 @@ func (b *Bundle) artifact(s Subject) (verify.ArtifactPolicyOption, error) {
 	if s.Message != nil {
 		return verify.WithArtifact(bytes.NewReader(s.Message)), nil
 	}
-	h, err := b.Hash()
+	h, err := b.Hash(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +175,7 @@ func (b *Bundle) verifierFor(key *PublicKey) (signature.Verifier, error) {
 	if _, pure := key.Key.(ed25519.PublicKey); pure || b.env != nil {
 		return signature.LoadDefaultVerifier(key.Key)
 	}
-	h, err := b.Hash()
+	h, err := b.Hash(key)
 	if err != nil {
 		return nil, err
 	}

@@ -245,7 +245,7 @@ func TestKeysOfEveryKindSignAndVerify(t *testing.T) {
 				t.Fatal(err)
 			}
 			b := parsed(t, raw)
-			h, err := b.Hash()
+			h, err := b.Hash(pub)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -79,12 +79,34 @@ func (s *Sigstore) Sign(identity, issuer string, file []byte) []byte {
 // Parts is Sign for a test that mixes up the pieces of a bundle.
 func (s *Sigstore) Parts(identity, issuer string, file []byte) *protobundle.Bundle {
 	s.t.Helper()
+	return s.Mixed(identity, issuer, file, Mix{})
+}
+
+// Mix says which parts of a log entry are those of another signature.
+type Mix struct{ Digest, Signature, Certificate bool }
+
+// Mixed is Parts with an entry that the log really holds, but that is not
+// wholly of this signature.
+func (s *Sigstore) Mixed(identity, issuer string, file []byte, mix Mix) *protobundle.Bundle {
+	s.t.Helper()
 	cert, key := s.fulcio.issue(identity, issuer)
+	otherCert, otherKey := s.fulcio.issue(identity, issuer)
 	digest := sha256.Sum256(file)
 	signature, err := key.Sign(rand.Reader, digest[:], crypto.SHA256)
 	must(s.t, err)
+	logged, loggedSig, loggedCert := digest, signature, cert
+	if mix.Digest {
+		logged = sha256.Sum256([]byte("something else"))
+	}
+	if mix.Signature {
+		loggedSig, err = otherKey.Sign(rand.Reader, digest[:], crypto.SHA256)
+		must(s.t, err)
+	}
+	if mix.Certificate {
+		loggedCert = otherCert
+	}
 	body := fmt.Sprintf(`{"apiVersion":"0.0.1","kind":"hashedrekord","spec":{"data":{"hash":{"algorithm":"sha256","value":"%x"}},"signature":{"content":"%s","publicKey":{"content":"%s"}}}}`,
-		digest, base64.StdEncoding.EncodeToString(signature), base64.StdEncoding.EncodeToString(pemOf(cert)))
+		logged, base64.StdEncoding.EncodeToString(loggedSig), base64.StdEncoding.EncodeToString(pemOf(loggedCert)))
 	b := s.bundle(cert, signature, &protorekor.TransparencyLogEntry{CanonicalizedBody: []byte(body)})
 	b.Content = &protobundle.Bundle_MessageSignature{MessageSignature: &protocommon.MessageSignature{
 		MessageDigest: &protocommon.HashOutput{Algorithm: protocommon.HashAlgorithm_SHA2_256, Digest: digest[:]}, Signature: signature,
