@@ -30,6 +30,13 @@ func (r *Runner) consider(ctx context.Context, c candidate) time.Time {
 	}
 	d, in, snap, next := r.decideOn(ctx, c, trust.Unchecked())
 	if d.Verdict != engine.Run {
+		// Nobody should wait for what cannot come.
+		if pkg := r.packages[c.Updater]; pkg != nil && c.Updater != rootsID {
+			if err := r.trust.Standing(pkg); err != nil {
+				r.refuse(c, pkg, d, err)
+				return r.waiting[c.subject].check
+			}
+		}
 		r.wait(c, d, snap, next.Flip, false)
 		r.sleep(c, in, d)
 		return next.Flip

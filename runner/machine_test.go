@@ -39,6 +39,7 @@ type machine struct {
 	now    func() time.Time     // nil: time.Now
 	spoil  func(map[string]any) // what happens to each input document; nil: it has to fit the schema
 	seen   func(map[string]any) // sees each input document; may be nil
+	daemon *runner.Runner       // since start
 }
 
 const (
@@ -267,6 +268,7 @@ func (m *machine) start() *control.Client {
 		m.t.Fatal(err)
 	}
 	r.OnDocument(m.onDocument)
+	m.daemon = r
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
 	m.t.Cleanup(func() {

@@ -158,12 +158,7 @@ func (r *Runner) react(a *action, s facts.Snapshot) {
 	}
 	switch {
 	case a.obligations.OnUserReturn == "freeze" && a.Pausable:
-		if err := a.proc.Freeze(); err != nil {
-			r.log.Error("could not freeze", "updater", a.Updater, "action", a.Action, "err", err)
-			return
-		}
-		a.frozen = r.now()
-		r.post(func() { r.note(kindFrozen, pausedBody{a.subject, a.ID, "user_returned"}) })
+		r.freeze(a)
 	case a.obligations.OnUserReturn == "cancel" && a.Pausable:
 		a.ending = true
 		go r.cancel(a, "user_returned")
@@ -171,6 +166,16 @@ func (r *Runner) react(a *action, s facts.Snapshot) {
 		a.throttled = true // non-pausable work is never killed for the user's sake
 		r.throttle(a)
 	}
+}
+
+// freeze stops a where it is, and has the loop record it. a.mu is held.
+func (r *Runner) freeze(a *action) {
+	if err := a.proc.Freeze(); err != nil {
+		r.log.Error("could not freeze", "updater", a.Updater, "action", a.Action, "err", err)
+		return
+	}
+	a.frozen = r.now()
+	r.post(func() { r.note(kindFrozen, pausedBody{a.subject, a.ID, "user_returned"}) })
 }
 
 // cares reports whether the decision that started a required the user's

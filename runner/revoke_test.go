@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,5 +103,45 @@ func TestARevokedVendorsWaitingWorkIsRefusedAtOnce(t *testing.T) {
 		return err == nil && len(w.Unmet) > 0 && w.Unmet[0].Condition == "not_held", "not waiting"
 	})
 	m.revoke()
+	m.refusedAsRevoked()
+}
+
+// TestARevokedVendorsFrozenWorkIsEnded: the user has come back and the download
+// stands still; then its vendor is revoked.
+func TestARevokedVendorsFrozenWorkIsEnded(t *testing.T) {
+	m := newMachine(t, map[string]int{"download": 120_000})
+	m.require("download", "user_away")
+	var idle atomic.Int64
+	idle.Store(100_000)
+	m.spoil = func(doc map[string]any) {
+		if known, ok := doc["facts"].(map[string]any); ok {
+			presence, _ := known["presence"].(map[string]any)
+			if presence == nil {
+				presence = map[string]any{}
+			}
+			presence["idle_seconds"] = idle.Load()
+			known["presence"] = presence
+		}
+	}
+	c := m.start()
+	if _, err := m.register(c); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 30*time.Second, func() (bool, string) { return m.ran("download begin") == 1, "download" })
+	idle.Store(0)
+	m.daemon.Freeze(updaterID)
+	m.tells("frozen", `"action":"download"`)
+	time.Sleep(time.Second) // some turns of the loop
+	for _, rec := range m.records() {
+		if rec.Kind == "thawed" || rec.Kind == "finished" && strings.Contains(string(rec.Body), `"action":"download"`) {
+			t.Fatalf("it does not stay frozen: %s %s", rec.Kind, rec.Body)
+		}
+	}
+	m.revoke()
+	eventually(t, 30*time.Second, func() (bool, string) { _, ok := m.finished("download"); return ok, "the download is still frozen" })
+	rec, _ := m.finished("download")
+	if !strings.Contains(string(rec.Body), `"outcome":"canceled"`) || m.ran("download end") != 0 {
+		t.Errorf("it ended as %s", rec.Body)
+	}
 	m.refusedAsRevoked()
 }

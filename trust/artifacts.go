@@ -203,6 +203,21 @@ func (t *Trust) scopeOf(g *Generation, p *Package) (*vendor, Scope, error) {
 	return nil, Scope{}, refuse(ErrScope, v.File, fmt.Sprintf("vendor %s may not register %s", v.Name, p.ID), "ask the administrator for a scope")
 }
 
+// Standing tells whether anybody still vouches for a package as far as that can
+// be told without reading a byte of it: its vendor is in force, and the signer
+// who vouched for it when it was admitted was not revoked. [Trust.Check] tells
+// the rest, just before a start.
+func (t *Trust) Standing(p *Package) error {
+	g := t.current()
+	v, err := g.usable(p.Vendor)
+	if err != nil {
+		return err
+	}
+	revoked := slices.ContainsFunc(v.Keys, func(k Key) bool { return k.ID == p.Signer.ID && k.Revoked }) ||
+		slices.ContainsFunc(v.Identities, func(i Identity) bool { return i.ID == p.Signer.ID && i.Revoked })
+	return voucher{t: t, g: g, v: v}.mayStill(p.Signer.ID, revoked, false)
+}
+
 // ScopeOf returns what the vendor file in force lets a package do: which
 // restarts it may ask for, whether its deadlines count. The error is as for
 // [Generation.Vendor], or ErrScope.

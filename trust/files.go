@@ -37,14 +37,14 @@ func readOpen(f *os.File, path string, limit int64) ([]byte, error) {
 	case !info.Mode().IsRegular():
 		return nil, refuse(ErrNotRegular, path, info.Mode().String(), "put a plain file there")
 	case info.Size() > limit:
-		return nil, refuse(ErrTooLarge, path, sizeText(info.Size(), limit), "")
+		return nil, refuse(ErrTooLarge, path, sizeText(info.Size(), limit), "make it smaller")
 	}
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, &Error{Reason: ErrIO, Path: path, Err: cause(err)}
 	}
 	if int64(len(data)) > limit {
-		return nil, refuse(ErrTooLarge, path, "it grows while it is read", "")
+		return nil, refuse(ErrTooLarge, path, "it grows while it is read", "try again when it is complete")
 	}
 	return data, nil
 }

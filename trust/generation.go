@@ -91,7 +91,7 @@ func (g *Generation) usable(name string) (*vendor, error) {
 	case v.broken != nil:
 		return v, v.broken
 	case gone:
-		return v, refuse(ErrRevoked, v.File, fmt.Sprintf("vendor %s was revoked on %s: %s", name, r.Time.Format(time.DateOnly), r.Reason), "")
+		return v, refuse(ErrRevoked, v.File, fmt.Sprintf("vendor %s was revoked on %s: %s", name, r.Time.Format(time.DateOnly), r.Reason), "take the program from another vendor")
 	case !v.Enabled && g.off != defenceDisabled:
 		return v, refuse(ErrVendorDisabled, v.File, name, "write enabled: true to trust it again")
 	}

@@ -406,6 +406,57 @@ func TestInspectTellsEverythingAtOnce(t *testing.T) {
 	}
 }
 
+// TestInspectTellsTheRestWithoutAnyVendorFile: whoever packs an updater has no
+// vendor file at hand, and should still learn everything else at once.
+func TestInspectTellsTheRestWithoutAnyVendorFile(t *testing.T) {
+	told := func(w *world, dir string) (codes, text string) {
+		for _, p := range w.Inspect(t.Context(), dir) {
+			codes += p.Code + " "
+			text += p.String() + "\n"
+		}
+		return codes, text
+	}
+	world := func() *world {
+		w := newWorld(t)
+		os.Remove(w.path("etc/example.yaml"))
+		w.Reload()
+		return w
+	}
+
+	w := world()
+	dir := w.pack("a", w.manifest("3.1.0"))
+	if codes, text := told(w, dir); codes != "vendor_unknown " {
+		t.Errorf("a good package: got\n%s", text)
+	}
+
+	m := w.manifest("3.1.0")
+	m.Platform, m.Created, m.Expires = "plan9/mips", w.now.Add(-10*day), w.now.Add(-day)
+	dir = w.packWith("b", m, "")
+	w.write("pkg/b/extra", "x")
+	w.edit("pkg/b/share/notes.txt", "notes", "Notes")
+	w.write("pkg/b/bin/updater", "#!/opt/evil/sh\n")
+	w.attest("pkg/b/x.intoto.sigstore.json", "example", w.statement("nothing", hexDigest(nil), slsa))
+	w.write("pkg/b/y.intoto.sigstore.json", "{}")
+	_, text := told(w, dir)
+	for _, want := range []string{
+		"no vendor file", "not signed", "plan9/mips", "expired", "extra: ", "share/notes.txt: ", "/opt/evil/sh", "x.intoto.sigstore.json: ", "y.intoto.sigstore.json: ",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("nothing about %q in\n%s", want, text)
+		}
+	}
+
+	dir = w.pack("c", w.manifest("3.1.0"))
+	w.edit("pkg/c/manifest.json", `"linux/amd64"`, `"any"`)
+	if codes, text := told(w, dir); codes != "vendor_unknown bad_signature " {
+		t.Errorf("a manifest that changed after it was signed: got\n%s", text)
+	}
+	w.write("pkg/c/manifest.json.sigstore.json", "{}")
+	if codes, text := told(w, dir); codes != "vendor_unknown bad_bundle " {
+		t.Errorf("a bundle that is none: got\n%s", text)
+	}
+}
+
 // TestPureEd25519IsOnlyForSmallFiles: such a key signs the file itself, not its
 // digest, so the whole file would have to be in memory.
 func TestPureEd25519IsOnlyForSmallFiles(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -41,14 +42,33 @@ func (t *Trust) Revoke(vendor, signer, reason string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(t.revocationDir(), 0o755); err != nil {
-		return &Error{Reason: ErrIO, Path: t.revocationDir(), Err: err, Remedy: "run it as the user that runs lull"}
+	err = os.MkdirAll(t.revocationDir(), 0o755)
+	if err == nil {
+		err = writeFile(filepath.Join(t.revocationDir(), r.file()), append(data, '\n'))
 	}
-	if err := writeFile(filepath.Join(t.revocationDir(), r.file()), append(data, '\n')); err != nil {
-		return err
+	if err != nil {
+		return t.notRevoked(r, err)
 	}
 	t.Reload()
 	return nil
+}
+
+// notRevoked says what else takes the trust away where the state directory
+// cannot be written.
+func (t *Trust) notRevoked(r Revocation, err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		err = e.Err
+	}
+	instead := "write `enabled: false` in its vendor file"
+	if v := t.Generation().vendors[r.Vendor]; v != nil {
+		instead = "write `enabled: false` in " + v.File
+		if r.Signer != "" {
+			instead = "write `revoked: true` at " + r.Signer + " in " + v.File
+		}
+	}
+	return &Error{Reason: ErrIO, Path: t.revocationDir(), What: "nothing was revoked", Err: cause(err),
+		Remedy: "run it as root, with the directory writable; or " + instead}
 }
 
 func (r Revocation) valid() error {

@@ -3,7 +3,6 @@ package trust
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -46,7 +45,7 @@ func (s *source) list() error {
 		switch {
 		case e.Type.IsDir():
 		case !e.Type.IsRegular():
-			s.bad = append(s.bad, s.fileError(e.Name, fmt.Errorf("%w: %s", nofollow.ErrNotRegular, e.Type)))
+			s.bad = append(s.bad, s.fileError(e.Name, nofollow.Describe(e.Type)))
 		default:
 			s.files = append(s.files, e.Name)
 		}
@@ -63,7 +62,11 @@ func (s *source) fileError(name string, err error) *Error {
 	case errors.Is(err, fs.ErrNotExist):
 		why, remedy = ErrPayload, "`lull pack` lists the files that are there"
 	}
-	return &Error{Reason: why, Path: s.at(name), Err: cause(err), Remedy: remedy}
+	e := &Error{Reason: why, Path: s.at(name), Err: cause(err), Remedy: remedy}
+	if not := (*nofollow.NotRegular)(nil); errors.As(err, &not) {
+		e.What, e.Err = "it is "+not.What(), nil // the reason says the rest
+	}
+	return e
 }
 
 func (s *source) at(name string) string { return filepath.Join(s.path, filepath.FromSlash(name)) }

@@ -134,9 +134,9 @@ func copyLimited(ctx context.Context, dst io.Writer, src io.Reader, limit int64)
 func (w *writer) copyError(want expect, n int64, err error) error {
 	if errors.Is(err, errGrows) {
 		if want.SHA256 != "" {
-			return refuse(ErrDigest, want.Path, fmt.Sprintf("larger than the %d bytes that were signed", want.Size), "")
+			return refuse(ErrDigest, want.Path, fmt.Sprintf("larger than the %d bytes that were signed", want.Size), "publish it again with `lull pack`")
 		}
-		return refuse(ErrTooLarge, want.Path, fmt.Sprintf("larger than %d bytes", want.Size), "")
+		return refuse(ErrTooLarge, want.Path, fmt.Sprintf("larger than %d bytes", want.Size), "wait until it is complete, or make it smaller")
 	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -155,7 +155,7 @@ func mismatch(want expect, have stored) error {
 // writes to.
 func (w *writer) open(name string) (*os.File, error) {
 	if !fs.ValidPath(name) || name == "." {
-		return nil, refuse(ErrPayload, name, "not a clean relative path", "")
+		return nil, refuse(ErrPayload, name, "not a clean relative path", "write it relative to the package, without dots")
 	}
 	if err := w.makeDirs(filepath.ToSlash(filepath.Dir(name))); err != nil {
 		return nil, stateError(name, cause(err))

@@ -15,6 +15,13 @@ import (
 // maxTar bounds what a stream may unpack to, in bytes and files.
 const maxTar = maxPackage + 64<<20
 
+// packAgain is how an archive comes about that can be read.
+const packAgain = "give the package's directory, or a tar that `lull pack --out` wrote"
+
+func badArchive(name, what string, err error) error {
+	return &Error{Reason: ErrPayload, Path: name, What: what, Err: err, Remedy: packAgain}
+}
+
 // AdmitTar is [Trust.Admit] for a tar stream, as `lull register` sends it. Only
 // plain files and directories with clean relative names are unpacked, into a
 // private directory that is removed again.
@@ -60,18 +67,18 @@ func unpack(ctx context.Context, r io.Reader, dir string, budget int64) error {
 			return nil
 		}
 		if err != nil {
-			return because(ErrPayload, "", "the archive cannot be read", err)
+			return badArchive("", "the archive cannot be read", err)
 		}
 		name := path.Clean(strings.TrimPrefix(h.Name, "./"))
 		if name == "." {
 			continue
 		}
 		if why := badPath(name); why != "" {
-			return refuse(ErrPayload, "", "the archive holds "+clip(h.Name)+", which "+why, "")
+			return refuse(ErrPayload, "", "the archive holds "+clip(h.Name)+", which "+why, packAgain)
 		}
 		files, size = files+1, size+h.Size
 		if files > 2*maxFiles || size > maxTar {
-			return refuse(ErrTooLarge, "", "the archive", "")
+			return refuse(ErrTooLarge, "", "the archive", "make the package smaller")
 		}
 		if size > budget {
 			return refuse(ErrSpace, "", fmt.Sprintf("the archive unpacks to %d bytes and more, and there is room for %d", size, budget), "free some space, unregister something, or raise the store's limit")
@@ -95,14 +102,14 @@ func unpackOne(ctx context.Context, r io.Reader, h *tar.Header, to string) error
 	}
 	f, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
-		return refuse(ErrPayload, h.Name, "the archive holds it twice", "")
+		return refuse(ErrPayload, h.Name, "the archive holds it twice", packAgain)
 	}
 	if err != nil {
 		return stateError(h.Name, cause(err))
 	}
 	defer f.Close()
 	if _, err := copyLimited(ctx, f, r, h.Size); err != nil {
-		return because(ErrPayload, h.Name, "the archive ends too early", err)
+		return badArchive(h.Name, "the archive ends too early", err)
 	}
 	return nil
 }

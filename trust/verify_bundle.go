@@ -352,7 +352,7 @@ func (q *question) anyRoot(res *VerifyResult, ask func(*sig.Root) (*sig.Result, 
 		}
 		why = append(why, fmt.Sprintf("root %s does not confirm it: %v", r.name, err))
 	}
-	return refuse(ErrSignature, q.Bundle, strings.Join(why, "; "), "")
+	return refuse(ErrSignature, q.Bundle, strings.Join(why, "; "), "give the trusted root of the deployment that it was signed with")
 }
 
 func (q *question) take(res *VerifyResult, r *rootFile, out *sig.Result, err error) error {
@@ -377,7 +377,7 @@ func (q *question) takeStatement(res *VerifyResult, s *sig.Statement) error {
 	want := hex.EncodeToString(q.subject.Digest)
 	i := slices.IndexFunc(s.Subject, func(t sig.Thing) bool { return t.Digest[hashNames[q.hash]] == want })
 	if i < 0 {
-		return refuse(ErrSignature, q.Bundle, "the attestation is about something else", "")
+		return refuse(ErrSignature, q.Bundle, "the attestation is about something else", "give the file that it is about")
 	}
 	res.PredicateType, res.Subject = s.PredicateType, s.Subject[i].Name
 	return nil

@@ -244,7 +244,7 @@ func (w voucher) inWindow(id string, from, to, signed time.Time) error {
 	text := fmt.Sprintf("%s of vendor %s: %s %s", id, w.v.Name, when, at.UTC().Format(time.RFC3339))
 	switch {
 	case !from.IsZero() && at.Before(from):
-		return refuse(ErrNotYetValid, w.v.File, text+", valid from "+from.Format(time.RFC3339), "")
+		return refuse(ErrNotYetValid, w.v.File, text+", valid from "+from.Format(time.RFC3339), "check the clock, and not_before in the vendor file")
 	case !to.IsZero() && !at.Before(to):
 		return refuse(ErrExpired, w.v.File, text+", valid until "+to.Format(time.RFC3339), "the vendor must sign again with a current key")
 	}

@@ -13,9 +13,10 @@ import (
 	"time"
 
 	"github.com/lullhq/lull/trust"
+	"golang.org/x/sys/unix"
 )
 
-var swapRounds = flag.Int("swap.rounds", 1000, "rounds of the race between somebody who swaps payload and artifact and a start")
+var swapRounds = flag.Int("swap.rounds", 500, "rounds of the races between somebody who swaps payload and artifact and a start")
 
 const (
 	goodProgram  = "#!/bin/sh\necho good; read a < \"$LULL_ARTIFACT_DIR/reader.bin\"; echo $a\n"
@@ -92,24 +93,101 @@ func (v *vendor) json(t *testing.T, name string, doc any) {
 	v.write(t, name, string(b), 0o644)
 }
 
-// swap puts good and evil bytes in turn where the package and the artifact came
-// from, sometimes by rename and sometimes in place.
-func (v *vendor) swap(n int) {
-	program, artifact := goodProgram, goodArtifact
-	if n%3 != 0 { // mostly evil: a round that is refused early costs little
-		program, artifact = evilProgram, evilArtifact
+// target is a file that somebody hostile may write to, and all around it: the
+// directory it lies in, and a place of his own on the same file system.
+type target struct{ dir, name, spare, good, evil string }
+
+func (v *target) path() string { return filepath.Join(v.dir, v.name) }
+
+// spareFile makes a file of the attacker's with the given bytes.
+func (v *target) spareFile(content string) string {
+	path := filepath.Join(v.spare, v.name)
+	_ = os.Remove(path)
+	_ = os.WriteFile(path, []byte(content), 0o755)
+	return path
+}
+
+// content is evil mostly: a round that is refused early costs little.
+func (v *target) content(n int) string {
+	if n%3 != 0 {
+		return v.evil
 	}
-	next := filepath.Join(v.dir, "next")
-	for name, content := range map[string]string{filepath.Join(v.pkg, "bin/updater"): program, filepath.Join(v.stage, "reader.bin"): artifact} {
-		if n%2 == 0 {
-			_ = os.WriteFile(next, []byte(content), 0o755)
-			_ = os.Rename(next, name)
-		} else if f, err := os.OpenFile(name, os.O_WRONLY, 0); err == nil {
-			_, _ = f.WriteAt([]byte(content), 0)
+	return v.good
+}
+
+// swaps are what he can do to it, the same as trust's own races try. Each
+// leaves the good bytes there at times.
+var swaps = map[string]func(v *target, n int){
+	"rewriting in place": func(v *target, n int) {
+		if f, err := os.OpenFile(v.path(), os.O_WRONLY, 0); err == nil {
+			_, _ = f.WriteAt([]byte(v.content(n)), 0)
 			_ = f.Close()
 		}
+	},
+	"renaming over": func(v *target, n int) { _ = os.Rename(v.spareFile(v.content(n)), v.path()) },
+	"a symbolic link": func(v *target, n int) {
+		next := v.spareFile(v.good)
+		if n%3 != 0 {
+			_ = os.Remove(next)
+			_ = os.Symlink(filepath.Join(v.spare, "evil-"+v.name), next)
+		}
+		_ = os.Rename(next, v.path())
+	},
+	"a hard link": func(v *target, n int) {
+		next := v.spareFile(v.good)
+		if n%3 != 0 {
+			_ = os.Remove(next)
+			_ = os.Link(filepath.Join(v.spare, "evil-"+v.name), next)
+		}
+		_ = os.Rename(next, v.path())
+	},
+	"truncating and growing": func(v *target, n int) {
+		switch n % 3 {
+		case 0:
+			_ = os.Truncate(v.path(), 3)
+		case 1:
+			_ = os.Truncate(v.path(), 1<<20)
+		default:
+			_ = os.WriteFile(v.path(), []byte(v.good), 0o755)
+		}
+	},
+	"swapping the directory": func(v *target, n int) {
+		other := filepath.Join(v.spare, "dir-"+v.name)
+		_ = os.Mkdir(other, 0o755)
+		_ = os.WriteFile(filepath.Join(other, v.name), []byte(v.content(n)), 0o755)
+		_ = unix.Renameat2(unix.AT_FDCWD, v.dir, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE)
+	},
+	"mounting over": func(v *target, n int) {
+		if n%3 != 0 {
+			_ = unix.Mount(filepath.Join(v.spare, "evil-"+v.name), v.path(), "", unix.MS_BIND, "")
+		} else {
+			v.unmount()
+		}
+	},
+}
+
+// unmount takes away every mount on top of it.
+func (v *target) unmount() {
+	for unix.Unmount(v.path(), unix.MNT_DETACH) == nil {
 	}
-	time.Sleep(time.Duration(n%7) * 200 * time.Microsecond)
+}
+
+// targets are the program of the package and the artifact of the update.
+func (v *vendor) targets(t *testing.T) []*target {
+	t.Helper()
+	spare := filepath.Join(v.dir, "spare")
+	must(t, os.Mkdir(spare, 0o755))
+	list := []*target{
+		{dir: filepath.Join(v.pkg, "bin"), name: "updater", spare: spare, good: goodProgram, evil: evilProgram},
+		{dir: v.stage, name: "reader.bin", spare: spare, good: goodArtifact, evil: evilArtifact},
+	}
+	for _, one := range list {
+		must(t, os.WriteFile(filepath.Join(spare, "evil-"+one.name), []byte(one.evil), 0o755))
+		// What he swaps the directory by has all else that belongs there.
+		must(t, os.CopyFS(filepath.Join(spare, "dir-"+one.name), os.DirFS(one.dir)))
+		t.Cleanup(one.unmount)
+	}
+	return list
 }
 
 // verified goes the whole way from the vendor's directories to a handle.
@@ -131,38 +209,60 @@ func (v *vendor) verified(ctx context.Context, tr *trust.Trust) (*trust.Verified
 }
 
 // TestOtherBytesNeverRun races every round's way from the vendor's files to the
-// running program against somebody who swaps them.
+// running program against somebody who swaps them in each of his ways.
 func TestOtherBytesNeverRun(t *testing.T) {
-	rounds := *swapRounds
+	rounds := *swapRounds / len(swaps)
 	if testing.Short() {
-		rounds = 50
+		rounds = 8
 	}
-	v, x := newVendor(t), newExecutor(t)
-	var stop atomic.Bool
+	x := newExecutor(t)
+	ran, refused := 0, 0
+	for name, swap := range swaps {
+		t.Run(name, func(t *testing.T) {
+			v := newVendor(t)
+			targets := v.targets(t)
+			if name == "mounting over" && os.Geteuid() != 0 {
+				t.Skip("only root can mount")
+			}
+			stop := v.attack(targets, swap)
+			defer stop()
+			hit, missed, why := 0, 0, ""
+			for i := range rounds {
+				out, err := v.round(t, x)
+				switch {
+				case err != nil:
+					missed++
+					why = err.Error()
+				case out != "good\ngood\n":
+					t.Fatalf("round %d ran other bytes: %q", i, out)
+				default:
+					hit++
+				}
+			}
+			ran, refused = ran+hit, refused+missed
+			t.Logf("%d rounds: %d ran the good bytes, %d were refused (last: %s), other bytes never ran", rounds, hit, missed, why)
+		})
+	}
+	if ran == 0 || refused == 0 {
+		t.Errorf("the races were none: %d ran, %d were refused", ran, refused)
+	}
+}
+
+// attack swaps the targets until it is stopped.
+func (v *vendor) attack(targets []*target, swap func(*target, int)) (stop func()) {
+	var stopped atomic.Bool
 	var attacker sync.WaitGroup
 	attacker.Go(func() {
-		for n := 0; !stop.Load(); n++ {
-			v.swap(n)
+		for n := 0; !stopped.Load(); n++ {
+			for _, one := range targets {
+				swap(one, n)
+			}
+			time.Sleep(time.Duration(n%7) * 200 * time.Microsecond)
 		}
 	})
-	defer attacker.Wait()
-	defer stop.Store(true)
-	ran, refused, why := 0, 0, ""
-	for i := range rounds {
-		out, err := v.round(t, x)
-		switch {
-		case err != nil:
-			refused++
-			why = err.Error()
-		case out != "good\ngood\n":
-			t.Fatalf("round %d ran other bytes: %q", i, out)
-		default:
-			ran++
-		}
-	}
-	t.Logf("%d rounds: %d ran the good bytes, %d were refused (last: %s), other bytes never ran", rounds, ran, refused, why)
-	if rounds >= 500 && (ran == 0 || refused == 0) {
-		t.Errorf("the race was none: %d ran, %d refused; last refusal: %s", ran, refused, why)
+	return func() {
+		stopped.Store(true)
+		attacker.Wait()
 	}
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/sha256"
 	"flag"
 	"fmt"
 	"net/http"
@@ -26,8 +27,14 @@ func TestMain(m *testing.M) {
 	if code, ok := sampleUpdater(os.Args[1:]); ok {
 		os.Exit(code)
 	}
+	if code, ok := dialer(); ok {
+		os.Exit(code)
+	}
 	testscript.Main(m, map[string]func(){"lull": func() { os.Exit(Main()) }})
 }
+
+// dialer is set where the tests take the network away.
+var dialer = func() (code int, ok bool) { return 0, false }
 
 // TestScripts runs testdata/script/*.txtar: each is what a person types, and
 // what they see.
@@ -47,7 +54,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("ROOT", dir)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"wait-for": waitFor, "flip": flip, "status": status, "tuf-repository": tufRepository},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"wait-for": waitFor, "flip": flip, "status": status, "tuf-repository": tufRepository, "refused": refused, "edit": editFile, "digest-of": digestOf},
 	})
 }
 
@@ -77,6 +84,63 @@ func waitFor(ts *testscript.TestScript, _ bool, args []string) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// refused registers a package that must be refused: as not trusted, with each of
+// the given texts and a hint that says what to do, and with nothing left in the
+// store. It tries again for a while, as the daemon may not yet have seen what
+// the script changed:
+//
+//	refused PACKAGE TEXT…
+func refused(ts *testscript.TestScript, _ bool, args []string) {
+	root := ts.Getenv("ROOT")
+	before := storeEntries(root)
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		err := ts.Exec("lull", "--root", root, "register", args[0])
+		lacking := ""
+		for _, want := range append([]string{"lull: error: ", "lull: hint: "}, args[1:]...) {
+			if !strings.Contains(ts.ReadFile("stderr"), want) {
+				lacking = want
+			}
+		}
+		if exitOf(err) == exitDenied && lacking == "" {
+			break
+		}
+		if err == nil || time.Now().After(deadline) {
+			ts.Fatalf("register %s: %v, want exit status 11 and %q", args[0], err, lacking)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if after := storeEntries(root); after != before {
+		ts.Fatalf("register %s was refused, but the store changed:\n%s\nbefore:\n%s", args[0], after, before)
+	}
+}
+
+// storeEntries lists what the store holds, half-written things included.
+func storeEntries(root string) string {
+	var b strings.Builder
+	for _, kind := range []string{"packages", "updates", "artifacts", "tmp"} {
+		entries, _ := os.ReadDir(filepath.Join(root, "var/lib/lull/store", kind))
+		for _, e := range entries {
+			fmt.Fprintln(&b, kind, e.Name())
+		}
+	}
+	return b.String()
+}
+
+// editFile replaces a text in a file: "edit FILE OLD NEW".
+func editFile(ts *testscript.TestScript, _ bool, args []string) {
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[1]) {
+		ts.Fatalf("%s does not hold %q:\n%s", args[0], args[1], text)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o644))
+}
+
+// digestOf puts the SHA-256 of a file into $DIGEST.
+func digestOf(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv("DIGEST", fmt.Sprintf("%x", sha256.Sum256([]byte(ts.ReadFile(args[0])))))
 }
 
 // exitOf is the exit code in an error of Exec.

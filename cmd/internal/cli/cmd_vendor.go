@@ -98,7 +98,7 @@ func (a *app) vendorAddCommand() *cobra.Command {
 			dirs := a.paths().VendorDirs
 			to := dirs[len(dirs)-1]
 			if err := installVendor(to, name, args[0], files); err != nil {
-				return err
+				return hinted(fmt.Errorf("vendor %s was not added: %w", name, err), notWritable(to, dirs))
 			}
 			text := "vendor " + name + " is in " + to
 			if a.vendorInForce(c.Context(), name) {
@@ -107,6 +107,14 @@ func (a *app) vendorAddCommand() *cobra.Command {
 			return a.show("Done", map[string]any{"message": text}, func(s *screen) { s.line("%s", text) })
 		},
 	}
+}
+
+// notWritable says where else a vendor file may lie.
+func notWritable(to string, dirs []string) string {
+	if len(dirs) < 2 {
+		return "run it as root, with " + to + " writable"
+	}
+	return "run it as root, with " + to + " writable; or put the file and its keys into " + dirs[len(dirs)-2] + ", until the next boot"
 }
 
 // vendorInForce waits a moment for a running daemon to take the vendor, so

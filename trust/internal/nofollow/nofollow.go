@@ -65,8 +65,21 @@ func (d *Dir) Open(name string) (*os.File, error) {
 	return d.open(name)
 }
 
-// notRegular words what was found instead of a file.
-func notRegular(name string, mode fs.FileMode) error {
+// NotRegular is the error of finding something else where a file should be; what
+// says it in words.
+type NotRegular struct{ what string }
+
+// Error names what was found.
+func (e *NotRegular) Error() string { return ErrNotRegular.Error() + " but " + e.what }
+
+// What is what was found, as "a symbolic link".
+func (e *NotRegular) What() string { return e.what }
+
+// Is makes it an ErrNotRegular.
+func (e *NotRegular) Is(target error) bool { return target == ErrNotRegular }
+
+// Describe words what was found instead of a file.
+func Describe(mode fs.FileMode) *NotRegular {
 	what := "a special file"
 	switch {
 	case mode&fs.ModeSymlink != 0:
@@ -80,7 +93,11 @@ func notRegular(name string, mode fs.FileMode) error {
 	case mode&fs.ModeDevice != 0:
 		what = "a device"
 	}
-	return &fs.PathError{Op: "open", Path: name, Err: fmt.Errorf("%w but %s", ErrNotRegular, what)}
+	return &NotRegular{what}
+}
+
+func notRegular(name string, mode fs.FileMode) error {
+	return &fs.PathError{Op: "open", Path: name, Err: Describe(mode)}
 }
 
 // openPortable looks at every component, opens, and makes sure that what was

@@ -49,7 +49,7 @@ var Libraries = []Library{
 		Why: "presence is a fact"},
 	{Path: "github.com/spf13/cobra", Rooms: []string{"cmd/internal/cli"},
 		Why: "commands are written in one room"},
-	{Path: "os/exec", Rooms: []string{"runner/execute", devRoom}, Tests: true,
+	{Path: "os/exec", Rooms: []string{"runner/execute", "trust/internal/mutants", devRoom}, Tests: true,
 		Why: "only a verified handle may start a process"},
 }
 
