@@ -26,9 +26,9 @@ var (
 		"A processor is slowed down by heat, or was within the last minute. Not applicable where nothing measures heat, as in most guests.", []string{"linux", "windows"}))
 
 	online = declare(cost(costBus, boolean("network.online",
-		"The internet can be reached as far as the network manager knows; without one: there is a default route over a link that is up (assumed).", desktopOSes)))
+		"The internet can be reached as far as the network manager knows; without one: there is a default route over a link that is up (assumed).", []string{"linux", "windows"})))
 	unmetered = declare(cost(costBus, boolean("network.unmetered",
-		"Traffic is not paid for by volume. Assumed where the default route is wired and nobody says otherwise; unknown on other links.", desktopOSes)))
+		"Traffic is not paid for by volume. Assumed where the default route is wired and nobody says otherwise; unknown on other links.", []string{"linux", "windows"})))
 	networkKind = declare(text("network.kind",
 		"What the default route goes over.", linuxOnly, "wired", "wireless", "mobile", "tunnel", "other"))
 

@@ -9,8 +9,8 @@ var (
 		"Share of the time since the last look in which the busiest disk below the volume had work.", []string{"linux", "windows"}))
 	freeBytes  = declare(bytesOf("storage.free_bytes", "Bytes an unprivileged program may still write on the volume.", everyOS))
 	totalBytes = declare(bytesOf("storage.total_bytes", "Size of the volume.", everyOS))
-	readOnly   = declare(boolean("storage.read_only", "The volume is mounted read-only.", []string{"linux", "windows"}))
-	filesystem = declare(text("storage.filesystem", "Type of the file system, as the kernel names it, in lower case: ext4, btrfs, nfs4, ntfs.", []string{"linux", "windows"}))
+	readOnly   = declare(boolean("storage.read_only", "The volume is mounted read-only.", desktopOSes))
+	filesystem = declare(text("storage.filesystem", "Type of the file system, as the kernel names it, in lower case: ext4, btrfs, nfs4, ntfs, apfs.", desktopOSes))
 
 	cpuSome    = declare(pressure("pressure.cpu.some_avg10_ratio", "some task waited for a processor"))
 	cpuFull    = declare(pressure("pressure.cpu.full_avg10_ratio", "every task waited for a processor"))

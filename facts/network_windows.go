@@ -6,18 +6,13 @@ import (
 	"fmt"
 	"runtime"
 	"syscall"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
 )
 
-// windowsNetwork asks the Network List Manager, a COM service, which may hang:
-// each look has a thread of its own and is given up at the deadline.
-type windowsNetwork struct {
-	deadline time.Duration
-	pending  chan nlmAnswer // of a look that was given up; nil = none
-}
+// windowsNetwork asks the Network List Manager, a COM service.
+type windowsNetwork struct{ manager question[nlmAnswer] }
 
 // nlmAnswer is what one look found.
 type nlmAnswer struct {
@@ -30,37 +25,12 @@ var fromNLM = &origin{"Network List Manager", good}
 func (*windowsNetwork) facts() []fact { return []fact{online, unmetered} }
 
 func (n *windowsNetwork) collect(ctx context.Context, b *batch) {
-	if !n.ready() {
-		b.unknownAll("the Network List Manager still does not answer", online, unmetered)
+	s, err := n.manager.ask(ctx, askNetwork)
+	if err != nil {
+		b.unknownAll("the Network List Manager: "+err.Error(), online, unmetered)
 		return
 	}
-	n.pending = make(chan nlmAnswer, 1)
-	go func(answer chan<- nlmAnswer) { answer <- askNetwork() }(n.pending)
-	late := time.NewTimer(n.deadline)
-	defer late.Stop()
-	select {
-	case s := <-n.pending:
-		n.pending = nil
-		s.store(b)
-	case <-late.C:
-		b.unknownAll("the Network List Manager does not answer", online, unmetered)
-	case <-ctx.Done():
-		b.unknownAll(ctx.Err().Error(), online, unmetered)
-	}
-}
-
-// ready reports whether no look is under way. What one that was given up found
-// is old by now and thrown away.
-func (n *windowsNetwork) ready() bool {
-	if n.pending == nil {
-		return true
-	}
-	select {
-	case <-n.pending:
-		n.pending = nil
-	default:
-	}
-	return n.pending == nil
+	s.store(b)
 }
 
 func (s nlmAnswer) store(b *batch) {

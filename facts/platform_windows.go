@@ -11,7 +11,7 @@ func nativeCollectors(o *Options) []collector {
 	resume := &resumeWatch{sleep: totalSleep}
 	return []collector{
 		windowsPower{}, windowsThermal{}, &windowsPresence{resume: resume}, &windowsStorage{},
-		windowsHost{resume}, &windowsNetwork{deadline: o.Deadline},
+		windowsHost{resume}, &windowsNetwork{question[nlmAnswer]{deadline: o.Deadline}},
 	}
 }
 

@@ -28,6 +28,7 @@ var stages = []stage{
 	{"generated", "generated files are up to date", checkGenerated},
 	{"policies", "stock opa: format, strict check against the input schema, tests", checkPolicies},
 	{"test", "go test ./...; in CI no test is skipped without a reason on record", checkTest},
+	{"wine", "the tests of the Windows build and the Windows binary, under Wine", checkWine},
 	{"race", "the race detector on packages with goroutines", checkRace},
 	{"allocations", "allocation gates, alone and uncached", checkAllocations},
 	{"fuzz", "every fuzz target for a few seconds", checkFuzz},

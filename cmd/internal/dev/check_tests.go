@@ -55,9 +55,13 @@ func concurrent() ([]string, error) {
 
 // goTest runs go test and judges its report: in CI a skipped test is a failure
 // unless its reason is on record in [allowedSkips].
-func goTest(ctx context.Context, args ...string) error {
+func goTest(ctx context.Context, args ...string) error { return goTestFor(ctx, nil, args...) }
+
+// goTestFor is goTest with more environment.
+func goTestFor(ctx context.Context, env []string, args ...string) error {
 	c := command(ctx, "go", append([]string{"test", "-json", "-timeout=30m"}, args...)...)
 	var out bytes.Buffer
+	c.Env = append(os.Environ(), env...)
 	c.Stdout, c.Stderr = &out, os.Stderr
 	err := c.Run()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {

@@ -47,6 +47,8 @@ var Libraries = []Library{
 		Why: "a bus that hangs is cut at a deadline only where a room is made for it"},
 	{Path: "github.com/jezek/xgb", Rooms: []string{"facts"},
 		Why: "presence is a fact"},
+	{Path: "github.com/ebitengine/purego", Rooms: []string{"facts"},
+		Why: "macOS's frameworks are called only to ask what is true of the machine"},
 	{Path: "github.com/spf13/cobra", Rooms: []string{"cmd/internal/cli"},
 		Why: "commands are written in one room"},
 	{Path: "os/exec", Rooms: []string{"runner/execute", "trust/internal/mutants", devRoom}, Tests: true,

@@ -1,0 +1,42 @@
+package facts
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func nativeCollectors(o *Options) []collector {
+	resume := &resumeWatch{sleep: totalSleep}
+	return []collector{
+		portableUnix{}, &darwinPower{question[macPower]{deadline: o.Deadline}},
+		&darwinPresence{resume: resume, registry: question[macPresence]{deadline: o.Deadline}},
+		&darwinStorage{question[macDisk]{deadline: o.Deadline}}, darwinHost{resume},
+	}
+}
+
+// darwinHost knows when the machine woke.
+type darwinHost struct{ resume *resumeWatch }
+
+func (darwinHost) facts() []fact                         { return []fact{sinceResume} }
+func (h darwinHost) collect(_ context.Context, b *batch) { h.resume.store(b) }
+func (darwinHost) close() error                          { return nil }
+
+// sinceBoot is CLOCK_MONOTONIC_RAW, which on macOS counts sleep and is never
+// set (clock_gettime(3)).
+func sinceBoot() time.Duration { return darwinClock(unix.CLOCK_MONOTONIC_RAW) }
+
+// totalSleep is the time this machine has slept since boot, at that boot time:
+// CLOCK_UPTIME_RAW does not count sleep.
+func totalSleep(boot time.Duration) time.Duration {
+	return boot - darwinClock(unix.CLOCK_UPTIME_RAW)
+}
+
+func darwinClock(id int32) time.Duration {
+	var ts unix.Timespec
+	if unix.ClockGettime(id, &ts) != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}
