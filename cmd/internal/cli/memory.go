@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 )
@@ -29,15 +30,20 @@ func (m *memory) rest(resting bool) {
 		debug.SetMemoryLimit(m.limit)
 		return
 	}
-	debug.SetGCPercent(-1)
 	if now := measured("/gc/heap/allocs:bytes"); now-m.allocated > worthFreeing {
+		runtime.GC() // each collection halves stacks that once were deep
+		runtime.GC()
 		debug.FreeOSMemory()
 		dropProgramPages()
 		m.allocated = now
 	}
 	inUse := measured("/memory/classes/total:bytes") - measured("/memory/classes/heap/released:bytes")
 	m.limit = debug.SetMemoryLimit(-1)
+	// In this order: a collector that is off and has no limit either makes the
+	// runtime expect a vast heap, and take huge pages for its records of it
+	// (runtime/mgc.go, minHeapForMetadataHugePages).
 	debug.SetMemoryLimit(min(m.limit, int64(inUse)+restingRoom))
+	debug.SetGCPercent(-1)
 }
 
 func measured(name string) uint64 {

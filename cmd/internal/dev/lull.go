@@ -18,7 +18,7 @@ func buildLull(ctx context.Context) (file string, remove func(), err error) {
 	}
 	remove = func() { _ = os.RemoveAll(dir) }
 	file = filepath.Join(dir, "lull")
-	if err := sh(ctx, nil, "go", "build", "-o", file, "./cmd/lull"); err != nil {
+	if err := sh(ctx, []string{"CGO_ENABLED=0"}, "go", "build", "-o", file, "./cmd/lull"); err != nil {
 		remove()
 		return "", nil, err
 	}
