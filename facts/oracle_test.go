@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/shirou/gopsutil/v4/cpu"
-	gdisk "github.com/shirou/gopsutil/v4/disk"
-	"github.com/shirou/gopsutil/v4/host"
-	"github.com/shirou/gopsutil/v4/mem"
+	"github.com/shirou/gopsutil/v3/cpu"
+	gdisk "github.com/shirou/gopsutil/v3/disk"
+	"github.com/shirou/gopsutil/v3/host"
+	"github.com/shirou/gopsutil/v3/mem"
 )
 
 // gopsutil reads the same machine by other code: where it has an answer, ours

@@ -44,7 +44,7 @@ func TestTheLibrariesThatDecideArePinned(t *testing.T) {
 	want := map[string]string{
 		"github.com/fsnotify/fsnotify":     "v1.10.1",
 		"github.com/open-policy-agent/opa": "v1.22.2",
-		"github.com/shirou/gopsutil/v4":    "v4.26.10",
+		"github.com/shirou/gopsutil/v3":    "v3.24.5",
 		"github.com/sigstore/sigstore":     "v1.10.11",
 		"github.com/sigstore/sigstore-go":  "v1.3.0",
 		"github.com/spf13/cobra":           "v1.10.2",
