@@ -141,7 +141,7 @@ func (a *agentConn) place(l *logindState) agentKey {
 }
 
 // await waits for the answer.
-func (a *agentConn) await(ctx context.Context, until time.Time) agentReport {
+func (a *agentConn) await(ctx context.Context, until time.Time, now func() time.Duration) agentReport {
 	var r agentReport
 	if a.failed != nil {
 		r.why = "it does not take questions: " + a.failed.Error()
@@ -151,7 +151,7 @@ func (a *agentConn) await(ctx context.Context, until time.Time) agentReport {
 	defer timer.Stop()
 	select {
 	case m := <-a.in:
-		r.fill(m, sinceBoot())
+		r.fill(m, now())
 	case <-timer.C:
 		a.missed()
 		r.why = "it does not answer"

@@ -19,6 +19,7 @@ type agentServer struct {
 	path     string
 	deadline time.Duration
 	log      *slog.Logger
+	now      func() time.Duration // since boot
 	done     sync.WaitGroup
 
 	mu       sync.Mutex
@@ -36,7 +37,7 @@ type agentServer struct {
 const agentLimit = 8
 
 func newAgentServer(o *Options) *agentServer {
-	return &agentServer{path: o.AgentSocket, deadline: o.Deadline, log: o.Logger, agents: map[agentKey]*agentConn{},
+	return &agentServer{path: o.AgentSocket, deadline: o.Deadline, log: o.Logger, now: sinceBoot, agents: map[agentKey]*agentConn{},
 		gone: map[agentKey]bool{}, open: map[uint32]int{}, wakers: map[*func()]bool{}}
 }
 
@@ -246,7 +247,7 @@ func (s *agentServer) ask(ctx context.Context, l *logindState) []agentReport {
 		a.question(until)
 	}
 	for i, a := range agents {
-		r := a.await(ctx, until)
+		r := a.await(ctx, until, s.now)
 		r.agentKey = placed[i]
 		reports = append(reports, r)
 	}

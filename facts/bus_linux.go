@@ -199,13 +199,14 @@ func (b *bus) follow(conn *dbus.Conn, signals <-chan *dbus.Signal) {
 func (b *bus) changed(sig *dbus.Signal) {
 	if sig.Name == busDriver+".NameOwnerChanged" && len(sig.Body) == 3 {
 		name, _ := sig.Body[0].(string)
+		if name == logindName {
+			b.deaf()
+		}
 		b.invalidate(name)
 		return
 	}
 	if takesBackIdle(sig) {
-		b.mu.Lock()
-		b.hint = sinceBoot()
-		b.mu.Unlock()
+		b.deaf()
 	}
 	if name := b.serviceOf(sig); name != "" {
 		b.invalidate(name)
@@ -221,6 +222,14 @@ func takesBackIdle(sig *dbus.Signal) bool {
 	changed, _ := sig.Body[1].(map[string]dbus.Variant)
 	idle, ok := changed["IdleHint"].Value().(bool)
 	return ok && !idle
+}
+
+// deaf notes that an idle hint was taken back just now, or may have been: while
+// logind or the bus was away nobody could tell.
+func (b *bus) deaf() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hint = sinceBoot()
 }
 
 func (b *bus) hintTakenBack() time.Duration {
@@ -279,6 +288,7 @@ func (b *bus) lost(conn *dbus.Conn) {
 		b.conn = nil
 	}
 	b.mu.Unlock()
+	b.deaf()
 	for name := range b.services {
 		b.invalidate(name)
 	}

@@ -3,8 +3,10 @@ package facts
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/godbus/dbus/v5"
+	"golang.org/x/sys/unix"
 )
 
 // logind returns what logind says, of the real machine or of a captured one.
@@ -122,7 +124,7 @@ func fetchSession(ctx context.Context, conn *dbus.Conn, l listedSession) (sessio
 		return session{}, err
 	}
 	_, hints := p["IdleHint"]
-	return session{ID: l.ID, UID: l.UID, Class: p.string("Class"), Kind: p.string("Type"), State: p.string("State"),
+	return session{began: beganAt(p["TimestampMonotonic"].Value(), sinceBoot(), monotonic()), ID: l.ID, UID: l.UID, Class: p.string("Class"), Kind: p.string("Type"), State: p.string("State"),
 		Seat: l.Seat, Remote: p.bool("Remote"), Locked: p.bool("LockedHint"), Idle: p.bool("IdleHint"), Hints: hints}, nil
 }
 
@@ -142,4 +144,22 @@ func fetchProfile(ctx context.Context, conn *dbus.Conn) (any, error) {
 		return nil, err
 	}
 	return p.string("ActiveProfile"), nil
+}
+
+// beganAt puts a time in µs of the clock that stands still in sleep on the boot
+// clock, as late as it can have been.
+func beganAt(usec any, boot, monotonic time.Duration) time.Duration {
+	v, ok := usec.(uint64)
+	if !ok || v > uint64(monotonic/time.Microsecond) {
+		return 0
+	}
+	return boot - (monotonic - time.Duration(v)*time.Microsecond)
+}
+
+func monotonic() time.Duration {
+	var ts unix.Timespec
+	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts) != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
 }

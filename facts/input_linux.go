@@ -47,12 +47,21 @@ func (w *inputWatch) report(now time.Duration) report {
 		w.take(name, fd, now)
 	}
 	switch {
-	case !w.present:
+	case !w.present && w.last == 0:
 		return report{source: "input"}
+	case !w.present: // the last one was unplugged
+		return report{source: "input", answer: answered, idle: now - w.last}
 	case w.silent != "":
 		return report{source: "input", answer: silent, why: w.silent}
 	}
 	return report{source: "input", answer: answered, proof: true, idle: now - max(w.last, w.since)}
+}
+
+// lastUse is the boot time of the last use that was seen, 0 when none was.
+func (w *inputWatch) lastUse() time.Duration {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.last
 }
 
 func (w *inputWatch) capturedReport(c *captured) report {
@@ -117,7 +126,7 @@ func (w *inputWatch) scan(now time.Duration) {
 		w.since = now
 	}
 	if w.notify == nil { // before the directory is read; without it every look reads it
-		w.notify, _ = newDirWatch(inputDir)
+		w.notify, _ = newDirWatch(w.root.at(inputDir))
 	}
 	names, err := w.people()
 	w.present, w.silent = len(names) > 0 || err != nil, ""
@@ -154,8 +163,8 @@ func (w *inputWatch) openDevice(name string, now time.Duration) {
 	}
 	_ = unix.IoctlSetPointerInt(fd, evdevClock, unix.CLOCK_BOOTTIME)
 	w.devices[name] = fd
-	if len(w.devices) > 1 && now > w.since {
-		w.last = now // somebody plugged it in
+	if now > w.since {
+		w.last = now // somebody plugged it in, or it was deaf until now
 	}
 	for f := range w.added {
 		(*f)(fd)
@@ -175,7 +184,8 @@ func (w *inputWatch) take(name string, fd int, now time.Duration) {
 			unix.Close(fd)
 			delete(w.devices, name)
 			w.silent = inputDir + "/" + name + " stopped answering"
-			w.forget() // look again next time
+			w.last = now // it may have been used until now, or another plugged in under its name
+			w.forget()   // look again next time
 			return
 		default:
 			w.last = max(w.last, lastEvent(buf[:n], now))

@@ -65,8 +65,7 @@ func TestInputThatCannotBeWatchedMakesPresenceUnknownUntilItCan(t *testing.T) {
 	want := make([]bool, len(declared))
 	want[idleSeconds] = true
 	trouble := func() string {
-		b := &batch{cells: make([]cell, len(declared)), want: want, now: instant{time.Now(), sinceBoot()}}
-		for _, r := range p.reports(b, nil, errNoBus, nil) {
+		for _, r := range p.reports(look{now: instant{time.Now(), sinceBoot()}, err: errNoBus}) {
 			if r.source == "watch" && r.answer == silent {
 				return r.why
 			}

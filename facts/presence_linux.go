@@ -17,12 +17,13 @@ import (
 // presenceCollector combines every source that may see a person.
 type presenceCollector struct {
 	root     *root
-	bus      *bus
+	bus      sessionManager
 	resume   *resumeWatch
 	input    *inputWatch
 	agents   *agentServer
 	changes  *changes
 	devices  *uevents
+	sources  []presenceSource
 	troubles troubles // watches of input that do not work while somebody waits
 
 	mu        sync.Mutex // guards what follows
@@ -49,9 +50,42 @@ type presenceCollector struct {
 	seats       bool // logind is to be expected
 }
 
+// sessionManager is what presence needs of the bus.
+type sessionManager interface {
+	logind(ctx context.Context) (*logindState, error)
+	hintTakenBack() time.Duration
+	watch(ctx context.Context, name string, wake func())
+}
+
+// presenceSource is one kind of source of the idle time. Its report adds what it
+// says to all.
+type presenceSource struct {
+	name   string
+	report func(p *presenceCollector, k look, all []report) []report
+}
+
+// look is what one look at presence has to go on.
+type look struct {
+	now  instant
+	l    *logindState // nil: why not is in err
+	err  error
+	told []agentReport
+}
+
+var presenceSources = []presenceSource{
+	{"terminals", func(p *presenceCollector, k look, all []report) []report { return append(all, p.terminalReport(k.now)) }},
+	{"boot", func(p *presenceCollector, k look, all []report) []report { return append(all, p.bootReport(k.now)) }},
+	{"logind", func(p *presenceCollector, k look, all []report) []report {
+		return append(all, p.sessionReport(k.now.boot, k.l, k.err, k.told))
+	}},
+	{"agents", (*presenceCollector).agentReports},
+	{"watch", (*presenceCollector).watchReport},
+	{"input", (*presenceCollector).inputReport},
+}
+
 func newPresence(r *root, b *bus, resume *resumeWatch, c *changes, devices *uevents, o *Options) *presenceCollector {
 	return &presenceCollector{root: r, bus: b, resume: resume, input: newInputWatch(r), agents: newAgentServer(o),
-		changes: c, devices: devices, wakers: map[*func(...fact)]bool{}, nodes: terminalNodes{names: dirSource("/dev/pts")}}
+		changes: c, devices: devices, sources: presenceSources, wakers: map[*func(...fact)]bool{}, nodes: terminalNodes{names: dirSource(r.at("/dev/pts"))}}
 }
 
 func (*presenceCollector) facts() []fact { return presenceFacts }
@@ -80,30 +114,50 @@ func (p *presenceCollector) collect(ctx context.Context, b *batch) {
 	p.collectSessions(b, l, err)
 	p.collectBusy(b, l, err, told)
 	if b.wantsAny(idleFacts...) {
-		p.collectIdle(b, p.reports(b, l, err, told))
+		p.collectIdle(b, p.reports(look{b.now, l, err, told}))
 	}
 	p.keepLooking()
 }
 
 // reports asks every source.
-func (p *presenceCollector) reports(b *batch, l *logindState, err error, told []agentReport) []report {
-	input := p.input.report(b.now.boot)
+func (p *presenceCollector) reports(k look) []report {
 	all := p.all[:0]
-	all = append(all, p.terminalReport(b.now), p.bootReport(b.now), p.sessionReport(b.now.boot, l, err, told))
-	for _, t := range told {
-		r := t.report(b.now.boot)
-		r.agent = r.agent && !t.seated(l)
-		all = append(all, r)
+	for _, s := range p.sources {
+		all = s.report(p, k, all)
 	}
-	if input.answer == silent && p.sessions.covered(l, told) {
-		input = report{source: "input"} // every local session has an agent that sees its devices
-	}
-	if why := p.troubles.any(); why != "" { // a use would be told of too late
-		all = append(all, report{source: "watch", answer: silent, why: why})
-	}
-	all = append(all, input)
 	p.all = all
 	return all
+}
+
+func (p *presenceCollector) agentReports(k look, all []report) []report {
+	for _, t := range k.told {
+		r := t.report(k.now.boot)
+		r.agent = r.agent && !t.seated(k.l)
+		all = append(all, r)
+	}
+	return all
+}
+
+// watchReport tells of a watch that somebody waits for and that does not work: a
+// use would be told of too late.
+func (p *presenceCollector) watchReport(_ look, all []report) []report {
+	if why := p.troubles.any(); why != "" {
+		all = append(all, report{source: "watch", answer: silent, why: why})
+	}
+	return all
+}
+
+func (p *presenceCollector) inputReport(k look, all []report) []report {
+	r := p.input.report(k.now.boot)
+	if r.answer == silent && p.sessions.covered(k.l, k.told) {
+		// Every local session has an agent that sees its devices, and what was
+		// seen of them here still happened.
+		r = report{source: "input"}
+		if last := p.input.lastUse(); last > 0 {
+			r.answer, r.idle = answered, k.now.boot-last
+		}
+	}
+	return append(all, r)
 }
 
 func (p *presenceCollector) collectIdle(b *batch, reports []report) {

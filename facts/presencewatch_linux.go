@@ -52,7 +52,7 @@ func (p *presenceCollector) watchInput(ctx context.Context, up, wake func()) err
 		return err
 	}
 	defer poll.close()
-	changes, err := newDirWatch(inputDir)
+	changes, err := newDirWatch(p.root.at(inputDir))
 	if err != nil {
 		return err
 	}

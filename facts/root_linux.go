@@ -16,7 +16,8 @@ import (
 // directory, which no link can lead out of.
 type root struct {
 	dir       string
-	captured  *captured         // nil on the real machine
+	captured  *captured         // nil on a machine that runs
+	below     bool              // dir is not "/", though the machine may run
 	looked    func(path string) // told of every path that is looked at; nil but in tests
 	container func() bool       // what never changes is looked up once
 	virtual   func() bool
@@ -45,7 +46,7 @@ func (r *root) open(path string, flags int) (int, error) {
 	if flags&unix.O_PATH == 0 { // openat2 refuses the combination
 		flags |= unix.O_NONBLOCK | unix.O_NOCTTY
 	}
-	if r.captured == nil {
+	if r.captured == nil && !r.below {
 		return retry(func() (int, error) { return unix.Open(path, flags, 0) })
 	}
 	dir, err := unix.Open(r.dir, unix.O_PATH|unix.O_CLOEXEC, 0)
@@ -73,6 +74,9 @@ func retry(f func() (int, error)) (int, error) {
 		}
 	}
 }
+
+// at is where path lies, for the kernel's interfaces that take paths only.
+func (r *root) at(path string) string { return filepath.Join(r.dir, path) }
 
 // slurp reads a small file once, trimmed; "" when it cannot be read.
 func (r *root) slurp(path string) string {

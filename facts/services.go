@@ -1,5 +1,7 @@
 package facts
 
+import "time"
+
 // logindState is what logind says, as far as facts need it.
 type logindState struct {
 	Sessions   []session   `json:"sessions"`
@@ -20,6 +22,8 @@ type session struct {
 	Locked bool   `json:"locked,omitempty"`
 	Idle   bool   `json:"idle,omitempty"` // IdleHint; may veto, never prove
 	Hints  bool   `json:"hints,omitempty"`
+
+	began time.Duration // boot time at which it began, at the latest; 0 = not known
 }
 
 // person reports whether somebody sits behind s; greeters, managers and

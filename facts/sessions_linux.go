@@ -12,14 +12,23 @@ type sessionWatch struct {
 	idle  map[string]bool
 	spare map[string]bool // the one before, to be filled next
 	last  time.Duration
+	lost  bool // logind did not answer the last time
 }
 
 func (s *sessionWatch) look(now time.Duration, l *logindState) {
+	if s.lost {
+		s.last = now // what happened meanwhile nobody tells
+	}
+	s.lost = false
 	idle := emptied(s.spare)
 	for _, x := range l.Sessions {
 		old, known := s.idle[x.ID]
-		if x.person() && s.idle != nil && (!known || old && !x.Idle) {
-			s.last = now // a new session, or one whose user came back
+		switch {
+		case !x.person():
+		case known && old && !x.Idle, !known && s.idle != nil:
+			s.last = now // its user came back, or logged in
+		case !known:
+			s.last = max(s.last, x.began) // before the first look
 		}
 		idle[x.ID] = x.Idle
 	}
@@ -34,6 +43,7 @@ func (s *sessionWatch) returned(at time.Duration) { s.last = max(s.last, at) }
 // somebody is where no other source looks.
 func (p *presenceCollector) sessionReport(now time.Duration, l *logindState, err error, told []agentReport) report {
 	r := report{source: "logind"}
+	p.sessions.lost = p.sessions.lost || err != nil && p.sessions.idle != nil
 	switch {
 	case err != nil && (!absent(err) || p.hasSeats(now)):
 		r.answer, r.why = silent, err.Error()
