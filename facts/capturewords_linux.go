@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // filter turns what a file of a machine says into what a capture of it may
@@ -31,11 +32,12 @@ func wordsOr(other string, list ...string) filter {
 	}
 }
 
-// matching keeps what a regular expression matches as a whole.
+// matching keeps what a regular expression matches as a whole. It is compiled
+// when it is first asked: few runs of lull capture a machine.
 func matching(pattern string) filter {
-	re := regexp.MustCompile(`^(?:` + pattern + `)$`)
+	re := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:` + pattern + `)$`) })
 	return func(s string) string {
-		if s = strings.TrimSpace(s); re.MatchString(s) {
+		if s = strings.TrimSpace(s); re().MatchString(s) {
 			return s
 		}
 		return ""
