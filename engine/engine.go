@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 type Options struct {
 	Layers   func() []Layer   // required; asked again at each load, lowest first
 	Schema   []byte           // JSON Schema of the input; nil: unchecked
+	Schemas  func() []byte    // where the schema may change: asked for it at each load, instead of Schema
 	StateDir string           // keeps the last good set; "": none
 	Deadline time.Duration    // of one decision; 0: 100 ms
 	Now      func() time.Time // nil: time.Now
@@ -21,13 +23,13 @@ type Options struct {
 
 // An Engine holds the generation in force. Deciding never waits for loading.
 type Engine struct {
-	opt    Options
-	log    *slog.Logger
-	schema *schema
-	gen    atomic.Pointer[Generation]
+	opt Options
+	log *slog.Logger
+	gen atomic.Pointer[Generation]
 
 	loading sync.Mutex // serialises Reload
 	tried   string     // raw digest of the newest tree that was tried
+	schema  *schema    // it was tried against
 
 	mu     sync.Mutex
 	status Status
@@ -55,17 +57,13 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	s, err := newSchema(o.Schema)
-	if err != nil {
-		return nil, err
-	}
-	e := &Engine{opt: o, log: o.Logger, schema: s}
-	_, err = e.Reload(ctx)
+	e := &Engine{opt: o, log: o.Logger}
+	_, err := e.Reload(ctx)
 	var bad *LoadError
 	if !errors.As(err, &bad) {
 		return e, err
 	}
-	g, kept := loadLastGood(ctx, o.StateDir, s)
+	g, kept := loadLastGood(ctx, o.StateDir, e.schema)
 	if g == nil {
 		return nil, errors.Join(err, kept)
 	}
@@ -90,19 +88,23 @@ func (e *Engine) Status() Status {
 func (e *Engine) Reload(ctx context.Context) (changed bool, err error) {
 	e.loading.Lock()
 	defer e.loading.Unlock()
+	s, err := e.currentSchema()
+	if err != nil {
+		return false, err
+	}
 	t, diags := buildTree(e.opt.Layers())
-	if e.gen.Load() != nil && t.raw == e.tried {
+	if e.gen.Load() != nil && t.raw == e.tried && s == e.schema {
 		return false, nil
 	}
-	e.tried = t.raw
-	if g := e.gen.Load(); g != nil && g.digest == t.digest && !diags.failed() && !e.Status().FromLastGood {
+	e.tried, e.schema = t.raw, s
+	if g := e.gen.Load(); g != nil && g.digest == t.digest && g.schema == s && !diags.failed() && !e.Status().FromLastGood {
 		e.reject("", nil) // the edit was taken back
 		return false, nil
 	}
 	var g *Generation
 	if !diags.failed() {
 		var more diagnostics
-		g, more = load(ctx, t, e.schema)
+		g, more = load(ctx, t, s)
 		diags = append(diags, more...)
 	}
 	if g == nil {
@@ -113,6 +115,22 @@ func (e *Engine) Reload(ctx context.Context) (changed bool, err error) {
 	e.adopt(g, false)
 	e.keep(t)
 	return true, nil
+}
+
+// currentSchema is the schema to load against: the one in force, or the one tried
+// last, when it says the same.
+func (e *Engine) currentSchema() (*schema, error) {
+	text := e.opt.Schema
+	if e.opt.Schemas != nil {
+		text = e.opt.Schemas()
+	}
+	if g := e.gen.Load(); g != nil && bytes.Equal(text, g.schema.text) {
+		return g.schema, nil
+	}
+	if e.schema != nil && bytes.Equal(text, e.schema.text) {
+		return e.schema, nil
+	}
+	return newSchema(text)
 }
 
 func (e *Engine) keep(t *tree) {

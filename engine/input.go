@@ -144,7 +144,7 @@ func (e *Engine) ParseInput(data []byte) (*Input, error) {
 func (e *Engine) Validate(ctx context.Context, in *Input) error { return e.fits(ctx, in.term().Value) }
 
 func (e *Engine) fits(ctx context.Context, doc ast.Value) error {
-	problems, err := e.schema.validate(ctx, doc)
+	problems, err := e.gen.Load().schema.validate(ctx, doc)
 	if err != nil {
 		return fmt.Errorf("check the input document: %w", err)
 	}

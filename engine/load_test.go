@@ -3,6 +3,7 @@ package engine_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -325,5 +326,53 @@ func TestTheReadSetNamesWhatRulesRead(t *testing.T) {
 	}
 	if slices.Contains(reads, "action.estimated_seconds") {
 		t.Errorf("got action.estimated_seconds, which no rule reads")
+	}
+}
+
+// An administrator may give types to facts of their own while the daemon runs.
+func TestPoliciesAreLoadedAnewAgainstANewSchema(t *testing.T) {
+	schema := func(local string) []byte {
+		closed := `"local": {"type": "object", "additionalProperties": false, "properties": {"` + local + `": {"type": "integer"}},`
+		return bytes.Replace(runner.Schema(), []byte(`"local": {`), []byte(closed), 1)
+	}
+	current := schema("noise")
+	o := options(files(map[string]string{"a.rego": "package eligibility\n\n# METADATA\n# title: Quiet\nmet contains \"quiet\" if input.facts.local.noise < 3\n"}))
+	o.Schemas = func() []byte { return current }
+	e, err := engine.New(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changed, err := e.Reload(context.Background()); changed || err != nil {
+		t.Errorf("nothing changed: got %v, %v", changed, err)
+	}
+	fits := func(local string) error {
+		doc, err := json.Marshal(document(t, map[string]any{"facts/local": map[string]any{local: 1}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = e.ParseInput(doc)
+		return err
+	}
+	if err := fits("noise"); err != nil {
+		t.Error(err)
+	}
+	if fits("nosie") == nil {
+		t.Error("a local fact of no type fits the schema, want a refusal")
+	}
+	current = schema("nosie")
+	var bad *engine.LoadError
+	if changed, err := e.Reload(context.Background()); changed || !errors.As(err, &bad) {
+		t.Errorf("noise has no type: got %v, %v, want a LoadError", changed, err)
+	}
+	if err := fits("noise"); err != nil {
+		t.Errorf("the set in force keeps its schema: got %v", err)
+	}
+	current = schema("noise")
+	if changed, err := e.Reload(context.Background()); changed || err != nil || e.Status().Rejected != "" {
+		t.Errorf("the edit was taken back: got %v, %v, %+v", changed, err, e.Status())
+	}
+	current = bytes.Replace(current, []byte(`"noise": {"type": "integer"}`), []byte(`"noise": {"type": "number"}`), 1)
+	if changed, err := e.Reload(context.Background()); !changed || err != nil {
+		t.Errorf("the type changed: got %v, %v, want a new set", changed, err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 type Options struct {
 	Root        string           // "/" (default), or the directory of a captured machine
 	LocalDir    string           // facts.d of the administrator; "" = none
+	LocalTypes  []string         // directories of the types of these facts, see LocalCatalogue; lowest first
 	Now         func() time.Time // default time.Now
 	Logger      *slog.Logger     // default discards
 	SystemBus   string           // D-Bus address; "" = the system's, "-" = none
@@ -92,7 +93,7 @@ func New(opts Options) (*Gatherer, error) {
 }
 
 func newGatherer(opts Options, collectors []collector) *Gatherer {
-	return &Gatherer{opts: opts, collectors: collectors, local: newLocalFacts(opts.LocalDir), plans: map[planKey]*plan{}}
+	return &Gatherer{opts: opts, collectors: collectors, local: &localFacts{opts.LocalDir, opts.LocalTypes}, plans: map[planKey]*plan{}}
 }
 
 func (o *Options) setDefaults() {

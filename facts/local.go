@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,10 +16,13 @@ import (
 
 // localFacts reads the administrator's own facts from a directory of
 // *.json files, {"name": {"value": …, "max_age_seconds": …}}. The age of a fact
-// is that of its file. Later files (by name) win.
-type localFacts struct{ dir string }
-
-func newLocalFacts(dir string) *localFacts { return &localFacts{dir: dir} }
+// is that of its file. Later files (by name) win. Where the administrator has
+// given types, see [LocalCatalogue], a fact of another type, or of none, is
+// unknown.
+type localFacts struct {
+	dir   string
+	types []string // directories of the types
+}
 
 // localFact is one entry of a file.
 type localFact struct {
@@ -36,24 +40,55 @@ func (l *localFacts) read(now time.Time) map[string]Value {
 		return out
 	}
 	files, _ := filepath.Glob(filepath.Join(l.dir, "*.json"))
+	types, problems := readLocalTypes(l.types)
 	for _, file := range files {
-		l.readFile(file, now, out)
+		l.readFile(file, types, len(problems) > 0, now, out)
+	}
+	for file, err := range problems {
+		out[localSafeName(strings.TrimSuffix(filepath.Base(file), typesSuffix))+"_types"] = Value{State: Unknown, At: now, Why: err.Error()}
 	}
 	return out
 }
 
 // readFile adds the facts of one file. A file that cannot be trusted or read
 // becomes one unknown fact named after it, so that it is seen.
-func (l *localFacts) readFile(file string, now time.Time, out map[string]Value) {
-	entries, modified, err := readLocalFile(file)
+func (l *localFacts) readFile(file string, types map[string]Desc, lost bool, now time.Time, out map[string]Value) {
+	data, modified, err := readLocalFile(file)
+	var entries map[string]localFact
+	if err == nil {
+		if entries, err = parseLocal(data); err != nil {
+			err = fmt.Errorf("%s: %w", file, err)
+		}
+	}
 	if err != nil {
 		name := strings.TrimSuffix(filepath.Base(file), ".json")
 		out[localSafeName(name)] = Value{State: Unknown, At: now, Why: err.Error()}
 		return
 	}
 	for name, e := range entries {
-		out[name] = e.at(modified, now, "facts.d/"+filepath.Base(file))
+		d, typed := types[name]
+		switch {
+		case typed:
+			out[name] = e.typed(d, file, modified, now)
+		case len(types) > 0 || lost:
+			out[name] = Value{State: Unknown, At: modified, Why: fmt.Sprintf("%s: %s has no type, and other local facts do; give it one in a file %s in %s", file, name, "*"+typesSuffix, l.types[len(l.types)-1])}
+		default:
+			out[name] = e.at(modified, now, "facts.d/"+filepath.Base(file))
+		}
 	}
+}
+
+// typed is the entry's value if it is of the type that the administrator gave.
+func (e localFact) typed(d Desc, file string, modified, now time.Time) Value {
+	value, err := d.accept(e.Value)
+	if err != nil {
+		return Value{State: Unknown, At: modified, Why: fmt.Sprintf("%s: the value of %s %v; correct it, or its type", file, strings.TrimPrefix(string(d.ID), "local."), err)}
+	}
+	if limit := int(d.MaxAge / time.Second); limit > 0 && (e.MaxAge == nil || *e.MaxAge > limit) {
+		e.MaxAge = &limit
+	}
+	e.Value = value
+	return e.at(modified, now, "facts.d/"+filepath.Base(file))
 }
 
 func localSafeName(name string) string {
@@ -65,14 +100,19 @@ func localSafeName(name string) string {
 
 // at is the entry's value, unknown when it is too old.
 func (e localFact) at(modified, now time.Time, source string) Value {
-	age := max(0, now.Sub(modified))
+	age := now.Sub(modified)
+	if e.MaxAge != nil && age < -time.Minute { // the clock was set back: how old the fact is, nobody knows
+		return Value{State: Unknown, At: now, Why: fmt.Sprintf("stale: %s was written in the future, at %s; write it again", source, modified.UTC().Format(time.RFC3339))}
+	}
+	age = max(0, age)
 	if e.MaxAge != nil && age > time.Duration(*e.MaxAge)*time.Second {
 		return Value{State: Unknown, At: modified, Why: fmt.Sprintf("stale: %s is %d seconds old, allowed are %d", source, int64(age.Seconds()), *e.MaxAge)}
 	}
 	return Value{V: e.Value, State: Known, At: modified, Source: source, Quality: good}
 }
 
-func readLocalFile(file string) (map[string]localFact, time.Time, error) {
+// readLocalFile reads a file that must be the administrator's.
+func readLocalFile(file string) ([]byte, time.Time, error) {
 	f, err := os.OpenFile(file, os.O_RDONLY|openNonblock, 0)
 	if err != nil {
 		return nil, time.Time{}, err
@@ -89,11 +129,7 @@ func readLocalFile(file string) (map[string]localFact, time.Time, error) {
 	if n, err := f.Read(data); err != nil || n != len(data) {
 		return nil, time.Time{}, fmt.Errorf("%s could not be read completely; write it to a temporary name and rename it", file)
 	}
-	entries, err := parseLocal(data)
-	if err != nil {
-		return nil, time.Time{}, fmt.Errorf("%s: %w", file, err)
-	}
-	return entries, info.ModTime(), nil
+	return data, info.ModTime(), nil
 }
 
 // localTrusted refuses files that are not plain, too big or not the administrator's.
@@ -111,15 +147,9 @@ func localTrusted(info fs.FileInfo) error {
 
 // parseLocal parses one file of facts.d. Unknown keys are refused.
 func parseLocal(data []byte) (map[string]localFact, error) {
-	dec := json.NewDecoder(strings.NewReader(string(data)))
-	dec.DisallowUnknownFields()
-	dec.UseNumber()
 	var entries map[string]localFact
-	if err := dec.Decode(&entries); err != nil {
+	if err := decodeStrictly(data, &entries); err != nil {
 		return nil, fmt.Errorf("is not a JSON object of {\"name\": {\"value\": …}}: %w", err)
-	}
-	if dec.More() {
-		return nil, errors.New("has more after the first JSON value; remove it")
 	}
 	for name, e := range entries {
 		if err := e.check(name); err != nil {
@@ -127,6 +157,21 @@ func parseLocal(data []byte) (map[string]localFact, error) {
 		}
 	}
 	return entries, nil
+}
+
+// decodeStrictly decodes one JSON value without keys that v does not have and
+// with nothing behind it. Numbers are kept as they are written.
+func decodeStrictly(data []byte, v any) error {
+	dec := json.NewDecoder(strings.NewReader(string(data)))
+	dec.DisallowUnknownFields()
+	dec.UseNumber()
+	if err := dec.Decode(v); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return errors.New("there is more behind the first JSON value; remove it")
+	}
+	return nil
 }
 
 func (e localFact) check(name string) error {

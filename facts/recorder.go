@@ -145,6 +145,9 @@ func coarse(s Snapshot) map[string]any {
 			out[string(d.ID)] = coarseValue(d, c.any(d))
 		}
 	}
+	for name, v := range s.local {
+		out[string(LocalFacts)+"."+name] = v.V // nil unless it is known
+	}
 	return out
 }
 

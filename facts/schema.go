@@ -15,16 +15,23 @@ var byID = sync.OnceValue(func() map[ID]fact {
 })
 
 // Schema is the JSON Schema (draft-07) of input.facts: nested objects in which
-// nothing may appear that the catalogue does not name, and facts.local, an
-// object of anything. The result is the caller's.
-func Schema() map[string]any {
+// nothing may appear that the catalogue does not name, and facts.local: an
+// object of anything, or, where local facts are described (see LocalCatalogue),
+// of these alone. The result is the caller's.
+func Schema(local ...Desc) map[string]any {
 	root := object()
 	for _, d := range declared {
 		insert(root, strings.Split(string(d.ID), "."), d.schema())
 	}
-	properties(root)[string(LocalFacts)] = map[string]any{
-		"type": "object", "description": "The administrator's own facts, from facts.d.",
+	own := map[string]any{"type": "object"}
+	if len(local) > 0 {
+		own = object()
+		for _, d := range local {
+			insert(own, []string{strings.TrimPrefix(string(d.ID), string(LocalFacts)+".")}, d.schema())
+		}
 	}
+	own["description"] = "The administrator's own facts, from facts.d."
+	properties(root)[string(LocalFacts)] = own
 	return root
 }
 

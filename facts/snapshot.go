@@ -82,6 +82,16 @@ func (s Snapshot) Get(id ID) Value {
 	return s.cell(f).value(declared[f], s.at)
 }
 
+// Local lists the administrator's own facts that were gathered, as IDs for Get,
+// in order.
+func (s Snapshot) Local() []ID {
+	ids := make([]ID, 0, len(s.local))
+	for _, name := range sortedKeys(s.local) {
+		ids = append(ids, LocalFacts+"."+ID(name))
+	}
+	return ids
+}
+
 func (s Snapshot) localValue(name string) Value {
 	if v, ok := s.local[name]; ok {
 		return v

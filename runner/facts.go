@@ -11,7 +11,7 @@ import (
 // without it.
 func (r *Runner) openFacts() (err error) {
 	r.facts, err = facts.New(facts.Options{
-		LocalDir: r.paths.FactsLocal, AgentSocket: r.paths.AgentSocket, Own: r.ownWork, Now: r.now, Logger: r.log,
+		LocalDir: r.paths.FactsLocal, LocalTypes: r.paths.FactTypes, AgentSocket: r.paths.AgentSocket, Own: r.ownWork, Now: r.now, Logger: r.log,
 	})
 	if err != nil {
 		return fmt.Errorf("open facts: %w", err)

@@ -213,7 +213,7 @@ func (m *machine) json(file string, v any) {
 // runs on; what is left is what lull itself must get right.
 func (m *machine) policy() {
 	m.t.Helper()
-	eng, err := runner.OfflineEngine(context.Background(), nil)
+	eng, err := runner.OfflineEngine(context.Background(), config.Paths{}, nil)
 	if err != nil {
 		m.t.Fatal(err)
 	}

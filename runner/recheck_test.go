@@ -137,3 +137,26 @@ func BenchmarkPolicyInForce(b *testing.B) {
 		before = digest()
 	}
 }
+
+// Types of local facts count at once, for policies as for facts.
+func TestTypesOfLocalFactsCountWithoutARestart(t *testing.T) {
+	m := newMachine(t, nil)
+	m.write(filepath.Join(m.root, "etc/lull/policies/room.rego"), []byte(quiet), 0o644)
+	types := filepath.Join(m.root, "etc/lull/facts.d/room.schema.json")
+	c := m.start()
+	rejected := func(want string) {
+		t.Helper()
+		eventually(t, 20*time.Second, func() (bool, string) {
+			s, err := c.Status(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := fmt.Sprint(s.Policy)
+			return (s.Policy.Rejected != "") == (want != "") && strings.Contains(got, want), got
+		})
+	}
+	m.write(types, []byte(`{"room_nosie": {"type": "integer"}}`), 0o644)
+	rejected("room_noise")
+	m.write(types, []byte(`{"room_noise": {"type": "integer"}}`), 0o644)
+	rejected("")
+}

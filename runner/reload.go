@@ -55,7 +55,7 @@ func (r *Runner) watch(ctx context.Context) (*watchers, error) {
 		steady bool
 		reload func(context.Context)
 	}{
-		{r.paths.PolicyDirs, false, r.reloadPolicies},
+		{slices.Concat(r.paths.PolicyDirs, r.paths.FactTypes), false, r.reloadPolicies},
 		{slices.DeleteFunc(slices.Concat(r.paths.VendorDirs, r.paths.RootDirs), func(dir string) bool { return slices.Contains(own, dir) }), false, r.reloadVendors},
 		{own, true, r.reloadVendors},
 		{r.paths.UpdaterDirs, false, r.reloadDropins},

@@ -192,17 +192,18 @@ const decisionDeadline = 500 * time.Millisecond
 // and what the command line uses without a daemon.
 func OpenEngine(ctx context.Context, paths config.Paths, log *slog.Logger) (*engine.Engine, error) {
 	return engine.New(ctx, engine.Options{
-		Layers: func() []engine.Layer { return policyLayers(paths.PolicyDirs) },
-		Schema: Schema(), StateDir: paths.State, Logger: log, Deadline: decisionDeadline,
+		Layers:  func() []engine.Layer { return policyLayers(paths.PolicyDirs) },
+		Schemas: func() []byte { return SchemaOf(paths) }, StateDir: paths.State, Logger: log, Deadline: decisionDeadline,
 	})
 }
 
 // OfflineEngine is OpenEngine for a command that must leave no trace: nothing
 // is read from or written to the state directory. Only the embedded defaults,
-// these directories and what is laid over them count.
-func OfflineEngine(ctx context.Context, dirs []string, over ...engine.Layer) (*engine.Engine, error) {
+// these directories and what is laid over them count, and of paths the types of
+// the administrator's own facts.
+func OfflineEngine(ctx context.Context, paths config.Paths, dirs []string, over ...engine.Layer) (*engine.Engine, error) {
 	return engine.New(ctx, engine.Options{
-		Layers: func() []engine.Layer { return append(policyLayers(dirs), over...) }, Schema: Schema(),
+		Layers: func() []engine.Layer { return append(policyLayers(dirs), over...) }, Schema: SchemaOf(paths),
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/lullhq/lull/facts"
+	"github.com/lullhq/lull/runner/config"
 	"github.com/lullhq/lull/trust"
 )
 
@@ -14,17 +15,30 @@ import (
 // policy is an error, and an input that breaks it is refused.
 func Schema() []byte { return schema() }
 
-var schema = sync.OnceValue(func() []byte {
-	data, err := json.MarshalIndent(inputSchema(), "", "  ")
+var schema = sync.OnceValue(func() []byte { return schemaWith(nil) })
+
+// SchemaOf is Schema on the machine of paths: closed in facts.local, too, where
+// the administrator has given types to facts of their own. A file of types that
+// cannot be used leaves its facts out; facts say why.
+func SchemaOf(paths config.Paths) []byte {
+	local, _ := facts.LocalCatalogue(paths.FactTypes...)
+	if len(local) == 0 {
+		return Schema()
+	}
+	return schemaWith(local)
+}
+
+func schemaWith(local []facts.Desc) []byte {
+	data, err := json.MarshalIndent(inputSchema(local...), "", "  ")
 	if err != nil {
 		panic(err) // plain data of our own making
 	}
 	return append(data, '\n')
-})
+}
 
 type object = map[string]any
 
-func inputSchema() object {
+func inputSchema(local ...facts.Desc) object {
 	s := closed(object{
 		"action": closed(object{
 			"kind": known(kinds...), "updater": name, "update": name, "pausable": boolean, "exclusive": boolean, "requires_network": boolean,
@@ -40,7 +54,7 @@ func inputSchema() object {
 		"control": closed(object{"hold": boolean, "approved": boolean, "approved_metered": boolean, "retry_in_seconds": natural},
 			"hold", "approved", "approved_metered", "retry_in_seconds"),
 		"running": list(closed(object{"updater": name, "kind": enum(kinds...), "exclusive": boolean}, "updater", "kind", "exclusive")),
-		"facts":   facts.Schema(),
+		"facts":   facts.Schema(local...),
 		"meta":    facts.MetaSchema(),
 		"clock": closed(object{
 			"unix_seconds": natural, "weekday": enum("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),

@@ -16,6 +16,7 @@ type Paths struct {
 	RootDirs    []string // roots.d: sigstore trusted roots
 	UpdaterDirs []string // updaters: drop-in packages
 	FactsLocal  string   // facts.d: the administrator's own facts
+	FactTypes   []string // facts.d: the types of these facts
 	State       string   // journal, store, per-updater state, revocations
 	Runtime     string   // what a reboot may take away
 	Socket      string   // control.sock
@@ -46,6 +47,9 @@ func ResolvePaths(root string) Paths {
 	p.Runtime, p.State = p.Host(run), p.Host(state)
 	for _, l := range []string{layers[0], p.State, layers[1], layers[2]} { // an administrator's own root hides a refreshed one
 		p.RootDirs = append(p.RootDirs, filepath.Join(l, "roots.d"))
+	}
+	for _, l := range []string{layers[0], layers[2]} { // what facts are does not change while the machine runs
+		p.FactTypes = append(p.FactTypes, filepath.Join(l, "facts.d"))
 	}
 	p.FactsLocal = filepath.Join(p.Runtime, "facts.d")
 	p.Socket = filepath.Join(p.Runtime, "control.sock")

@@ -34,7 +34,7 @@ func TestARootMovesEverythingBelowIt(t *testing.T) {
 	root := t.TempDir()
 	p := ResolvePaths(root)
 	all := []string{p.State, p.Runtime, p.Socket, p.FactsLocal}
-	for _, list := range [][]string{p.ConfigFiles, p.PolicyDirs, p.VendorDirs, p.RootDirs, p.UpdaterDirs} {
+	for _, list := range [][]string{p.ConfigFiles, p.PolicyDirs, p.VendorDirs, p.RootDirs, p.UpdaterDirs, p.FactTypes} {
 		all = append(all, list...)
 	}
 	for _, path := range all {

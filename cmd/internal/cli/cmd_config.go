@@ -28,7 +28,7 @@ func (a *app) configCommand() *cobra.Command {
 			}
 			body := map[string]any{"config": cfg, "paths": map[string]any{
 				"config": p.ConfigFiles, "policies": p.PolicyDirs, "vendors": p.VendorDirs, "roots": p.RootDirs,
-				"updaters": p.UpdaterDirs, "facts": p.FactsLocal, "state": p.State, "socket": p.Socket,
+				"updaters": p.UpdaterDirs, "facts": p.FactsLocal, "fact_types": p.FactTypes, "state": p.State, "socket": p.Socket,
 			}}
 			return a.show("Config", body, func(s *screen) {
 				s.line("# later files win: %s", orNone(p.ConfigFiles))

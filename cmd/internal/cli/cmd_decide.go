@@ -85,7 +85,7 @@ func (a *app) engine(ctx context.Context, dirs []string, over ...engine.Layer) (
 	if len(dirs) == 0 {
 		dirs = a.paths().PolicyDirs
 	}
-	eng, err := runner.OfflineEngine(ctx, dirs, over...)
+	eng, err := runner.OfflineEngine(ctx, a.paths(), dirs, over...)
 	if err != nil {
 		return nil, coded(exitPolicy, err, "lull policy check shows every problem; the daemon keeps the last good policies meanwhile")
 	}

@@ -135,7 +135,7 @@ func (a *app) checkDaemon(ctx context.Context) finding {
 
 // checkFacts tells what the shipped policies wait for in vain on this machine.
 func (a *app) checkFacts(ctx context.Context) finding {
-	g, err := facts.New(facts.Options{LocalDir: a.paths().FactsLocal})
+	g, err := facts.New(facts.Options{LocalDir: a.paths().FactsLocal, LocalTypes: a.paths().FactTypes})
 	if err != nil {
 		return failed("facts", err, "")
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -88,21 +89,25 @@ func (a *app) captureMachine(ctx context.Context, file string) error {
 }
 
 func (a *app) facts(ctx context.Context, target string, names []string) error {
-	g, err := facts.New(facts.Options{LocalDir: a.paths().FactsLocal})
+	g, err := facts.New(facts.Options{LocalDir: a.paths().FactsLocal, LocalTypes: a.paths().FactTypes})
 	if err != nil {
 		return err
 	}
 	defer g.Close()
-	list := factEntries(g.Snapshot(ctx, nil, facts.Target{Path: target}), names)
+	types, err := facts.LocalCatalogue(a.paths().FactTypes...)
+	if err != nil {
+		a.screen(a.err).line("lull: warning: %v", err)
+	}
+	list := factEntries(g.Snapshot(ctx, nil, facts.Target{Path: target}), types, names)
 	if len(list) == 0 {
 		return unknownFact(names)
 	}
 	return a.show("FactList", map[string]any{"facts": list}, func(s *screen) { printFacts(s, list) })
 }
 
-func factEntries(snap facts.Snapshot, names []string) []factEntry {
+func factEntries(snap facts.Snapshot, types []facts.Desc, names []string) []factEntry {
 	list := []factEntry{}
-	for _, d := range facts.Catalogue() {
+	for _, d := range append(facts.Catalogue(), localDescs(snap, types)...) {
 		if !named(string(d.ID), names) {
 			continue
 		}
@@ -120,6 +125,17 @@ func factEntries(snap facts.Snapshot, names []string) []factEntry {
 	}
 	sort.Slice(list, func(i, j int) bool { return list[i].ID < list[j].ID })
 	return list
+}
+
+// localDescs describes the administrator's own facts: those that have a type
+// and those that are there.
+func localDescs(snap facts.Snapshot, types []facts.Desc) []facts.Desc {
+	for _, id := range snap.Local() {
+		if !slices.ContainsFunc(types, func(d facts.Desc) bool { return d.ID == id }) {
+			types = append(types, facts.Desc{ID: id, Help: "The administrator's own fact, of which no type is declared."})
+		}
+	}
+	return types
 }
 
 // named reports whether id is one of names or below one of them.

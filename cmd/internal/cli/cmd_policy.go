@@ -23,7 +23,7 @@ func (a *app) policyCommand() *cobra.Command {
 	c.AddCommand(a.policyListCommand(&dirs), a.policyCheckCommand(&dirs), a.policyTestCommand(&dirs), a.policyDiffCommand(), a.policyExportCommand(&dirs),
 		&cobra.Command{
 			Use: "schema", Short: "Print the JSON Schema of the input document", Args: exactly(),
-			RunE: func(*cobra.Command, []string) error { return a.writeJSON(runner.Schema()) },
+			RunE: func(*cobra.Command, []string) error { return a.writeJSON(runner.SchemaOf(a.paths())) },
 		},
 		&cobra.Command{
 			Use: "capabilities", Short: "Print the built-ins that policies may use, as OPA capabilities", Args: exactly(),
@@ -167,7 +167,7 @@ func (a *app) policyTestCommand(dirs *[]string) *cobra.Command {
 			for _, d := range args {
 				tests = append(tests, engine.Layer{Name: d, FS: os.DirFS(d)})
 			}
-			rep, err := engine.Test(c.Context(), layers, tests, runner.Schema())
+			rep, err := engine.Test(c.Context(), layers, tests, runner.SchemaOf(a.paths()))
 			if err != nil {
 				return coded(exitPolicy, err, "lull policy check shows every problem")
 			}

@@ -25,12 +25,12 @@ var demoFacts = []string{"presence.idle_seconds", "presence.locked", "power.on_a
 // showFacts reads the machine.
 func (d *demo) showFacts(ctx context.Context) error {
 	d.chapter("1. Facts: what is true of this machine now")
-	g, err := facts.New(facts.Options{LocalDir: d.paths.FactsLocal})
+	g, err := facts.New(facts.Options{LocalDir: d.paths.FactsLocal, LocalTypes: d.paths.FactTypes})
 	if err != nil {
 		return err
 	}
 	defer g.Close()
-	list := factEntries(g.Snapshot(ctx, nil, facts.Target{Path: d.root}), demoFacts)
+	list := factEntries(g.Snapshot(ctx, nil, facts.Target{Path: d.root}), nil, demoFacts)
 	var rows [][]string
 	for _, e := range list {
 		value, from := quantity(e.Value, e.Unit), e.Source

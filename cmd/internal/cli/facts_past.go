@@ -20,7 +20,11 @@ type factDesc struct {
 // tell.
 func (a *app) describeFacts(names []string) error {
 	list := []factDesc{}
-	for _, d := range facts.Catalogue() {
+	types, err := facts.LocalCatalogue(a.paths().FactTypes...)
+	if err != nil {
+		a.screen(a.err).line("lull: warning: %v", err)
+	}
+	for _, d := range append(facts.Catalogue(), types...) {
 		if named(string(d.ID), names) {
 			list = append(list, factDesc{d, d.MaxAge.Seconds()})
 		}
