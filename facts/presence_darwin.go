@@ -6,7 +6,7 @@ import (
 	"time"
 	"unsafe"
 
-	"github.com/shirou/gopsutil/v4/host"
+	"github.com/shirou/gopsutil/v3/host"
 	"golang.org/x/sys/unix"
 )
 
