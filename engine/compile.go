@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/dependencies"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 )
@@ -182,8 +181,8 @@ func (p *program) prepare(ctx context.Context, data *node) error {
 	rd := newReadFinder(p.compiler)
 	p.steady = findSteady(p.compiler, rd)
 	p.conditions = rd.readsOfConditions()
-	p.reads, err = p.readSet(entrypoint)
-	return err
+	p.reads = rd.readsOf(ast.MustParseRef(entrypoint)).sorted()
+	return nil
 }
 
 func jsonObject(n *node) map[string]any {
@@ -197,27 +196,6 @@ func (p *program) compileQuery(text string) (ast.Body, error) {
 		return nil, err
 	}
 	return p.compiler.QueryCompiler().Compile(body)
-}
-
-// readSet returns the paths below input that text can read, directly or
-// through rules. A path that is computed counts as the whole subtree above it.
-func (p *program) readSet(text string) ([]string, error) {
-	body, err := ast.ParseBody(text)
-	if err != nil {
-		return nil, err
-	}
-	refs, err := dependencies.Base(p.compiler, body)
-	if err != nil {
-		return nil, err
-	}
-	var out []string
-	for _, r := range refs {
-		if path, ok := inputPath(r); ok {
-			out = append(out, path)
-		}
-	}
-	slices.Sort(out)
-	return minimalPaths(slices.Compact(out)), nil
 }
 
 // inputPath returns the constant part of a reference below input, dotted.

@@ -45,6 +45,15 @@ func (rd *readFinder) reads(r *ast.Rule) *ruleReads {
 	return got
 }
 
+// readsOf are the reads of all rules of one document.
+func (rd *readFinder) readsOf(document ast.Ref) *ruleReads {
+	got := &ruleReads{paths: map[string]bool{}}
+	for _, r := range rd.compiler.GetRulesExact(document) {
+		got.add(rd.reads(r))
+	}
+	return got
+}
+
 func (got *ruleReads) add(more *ruleReads) {
 	maps.Copy(got.paths, more.paths)
 	got.overrides = got.overrides || more.overrides

@@ -60,7 +60,7 @@ func volatileReads(reads []string) []*ast.Term {
 func unknowns(paths ...string) []*ast.Term {
 	out := make([]*ast.Term, 0, len(paths))
 	for _, p := range paths {
-		out = append(out, ast.MustParseTerm("input."+p))
+		out = append(out, ast.NewTerm(pathRef(p)))
 	}
 	return out
 }

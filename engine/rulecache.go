@@ -3,6 +3,7 @@ package engine
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -65,10 +66,7 @@ func findSteady(c *ast.Compiler, rd *readFinder) *steadyRules {
 			if !ok || s.names[name] || !isComplete(c, r) {
 				continue
 			}
-			got := &ruleReads{paths: map[string]bool{}}
-			for _, one := range c.GetRulesExact(r.Ref()) {
-				got.add(rd.reads(one))
-			}
+			got := rd.readsOf(r.Ref())
 			if s.names[name] = got.steady(); s.names[name] {
 				maps.Copy(reads, got.paths)
 			}
@@ -105,7 +103,10 @@ func isSteadyPath(path string) bool {
 
 // pathRef is input.PATH as a reference.
 func pathRef(path string) ast.Ref {
-	ref, _ := ast.MustParseTerm("input." + path).Value.(ast.Ref)
+	ref := ast.Ref{ast.InputRootDocument}
+	for key := range strings.SplitSeq(path, ".") {
+		ref = append(ref, ast.StringTerm(key))
+	}
 	return ref
 }
 
