@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
@@ -47,17 +50,34 @@ func (n *node) has(path []string) bool {
 	return true
 }
 
-// parseRules parses every rule file; all errors of all files are reported.
+// parseRules parses every rule file, on all processors; all errors of all files
+// are reported.
 func parseRules(files map[string]file, diags *diagnostics) map[string]*ast.Module {
+	type parsed struct {
+		module *ast.Module
+		err    error
+	}
+	paths := slices.Sorted(maps.Keys(files))
+	results := make([]parsed, len(paths))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(len(paths), runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(paths)); i = next.Add(1) - 1 {
+				f := files[paths[i]]
+				results[i].module, results[i].err = ast.ParseModuleWithOpts(f.name(), string(f.content), parserOptions())
+			}
+		})
+	}
+	workers.Wait()
 	mods := make(map[string]*ast.Module, len(files))
-	for _, p := range slices.Sorted(maps.Keys(files)) {
-		f := files[p]
-		m, err := ast.ParseModuleWithOpts(f.name(), string(f.content), parserOptions())
-		if err != nil {
-			diags.addAST(f.name(), err)
+	for i, p := range paths {
+		name := files[p].name()
+		if err := results[i].err; err != nil {
+			diags.addAST(name, err)
 			continue
 		}
-		mods[f.name()] = m
+		mods[name] = results[i].module
 	}
 	return mods
 }

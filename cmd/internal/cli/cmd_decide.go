@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/lullhq/lull/engine"
 	"github.com/lullhq/lull/runner"
@@ -44,12 +45,18 @@ func (a *app) decide(ctx context.Context, o decideOptions) error {
 	if err != nil {
 		return err
 	}
+	var (
+		in      *engine.Input
+		refused error
+		reading sync.WaitGroup
+	)
+	reading.Go(func() { in, refused = engine.ParseInput(runner.SchemaOf(a.paths()), data) })
 	eng, err := a.engine(ctx, o.policies)
+	reading.Wait()
 	if err != nil {
 		return err
 	}
-	in, err := eng.ParseInput(data)
-	if err != nil {
+	if err := refused; err != nil {
 		return coded(exitFailed, fmt.Errorf("%s: %w", o.input, err), "lull policy schema prints what an input document looks like")
 	}
 	d := eng.Decide(ctx, in)
