@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -14,7 +13,7 @@ import (
 type Explanation struct {
 	Unmet       []Unmet  // every required condition that is not met
 	Changes     []Change // smallest set found that makes the verdict run, checked by deciding again; empty: none found
-	CannotClear []string // conditions for which no change of inputs was found
+	CannotClear []string // conditions for which no change of inputs was found, by themselves or beside the others
 }
 
 // Unmet is one required condition that is not met.
@@ -49,10 +48,14 @@ func (c Change) String() string { return c.Path + " " + c.Op + " " + c.Value }
 func (e *Engine) Explain(ctx context.Context, in *Input, d Decision) Explanation {
 	g := e.gen.Load()
 	var x Explanation
+	s := &searcher{g: g, deadline: e.opt.Deadline, tries: maxTries}
 	cheapest := map[string][]comparison{}
 	for _, name := range slices.Concat(d.DeniedBy, d.WaitsFor) {
 		u, parts := g.explainOne(ctx, name, in)
 		x.Unmet = append(x.Unmet, u)
+		if parts == nil {
+			parts = s.search(ctx, name, in)
+		}
 		if parts == nil {
 			x.CannotClear = append(x.CannotClear, name)
 			continue
@@ -60,7 +63,7 @@ func (e *Engine) Explain(ctx context.Context, in *Input, d Decision) Explanation
 		cheapest[name] = parts
 	}
 	if len(x.CannotClear) == 0 {
-		x.Changes = g.smallest(ctx, in, cheapest)
+		x.Changes, x.CannotClear = s.smallest(ctx, in, cheapest)
 	}
 	return x
 }
@@ -81,8 +84,11 @@ func (g *Generation) explainOne(ctx context.Context, name string, in *Input) (Un
 		for _, c := range unmet {
 			u.observe(c, in)
 		}
-		if !a.opaque && !a.aboutMeta() && (best == nil || len(unmet) < len(best)) && !contradictory(unmet) {
-			best = unmet
+		if a.opaque || a.aboutMeta() {
+			continue
+		}
+		if wanted := reconciled(a.parts, unmet); wanted != nil && (best == nil || len(wanted) < len(best)) {
+			best = wanted
 		}
 	}
 	slices.Sort(u.Needed)
@@ -131,16 +137,57 @@ func texts(parts []comparison) string {
 	return strings.Join(list, " and ")
 }
 
-// contradictory reports whether one path is wanted twice.
-func contradictory(parts []comparison) bool {
-	seen := map[string]bool{}
-	for _, c := range parts {
-		if seen[c.path] {
-			return true
+// reconciled is the unmet comparisons with one for each path, of a value that
+// satisfies all that the alternative asks of the path; nil where there is none.
+func reconciled(all, unmet []comparison) []comparison {
+	out := []comparison{}
+	for _, c := range unmet {
+		if slices.ContainsFunc(out, func(o comparison) bool { return o.path == c.path }) {
+			continue
 		}
-		seen[c.path] = true
+		asked := slices.DeleteFunc(slices.Clone(all), func(o comparison) bool { return o.path != c.path })
+		if len(asked) > 1 {
+			v := common(asked)
+			if v == nil {
+				return nil
+			}
+			c.op, c.value = "==", v
+		}
+		out = append(out, c)
 	}
-	return false
+	return out
+}
+
+// common is a value that satisfies all comparisons, which are of one path.
+func common(asked []comparison) *ast.Term {
+	for _, c := range asked {
+		for _, v := range around(c) {
+			if !slices.ContainsFunc(asked, func(o comparison) bool { return o.compare(v.Value) != yes }) {
+				return v
+			}
+		}
+	}
+	return nil
+}
+
+// around are the values at which a comparison changes its answer.
+func around(c comparison) []*ast.Term {
+	vals := []*ast.Term{satisfying(c)}
+	switch list := c.value.Value.(type) {
+	case ast.Set:
+		vals = append(vals, list.Slice()...)
+	case *ast.Array:
+		list.Foreach(func(t *ast.Term) { vals = append(vals, t) })
+	case ast.Number:
+		if n, ok := wholeNumber(list); ok {
+			vals = append(vals, wholeTerm(n-1), c.value, wholeTerm(n+1))
+		} else if f, ok := list.Float64(); ok {
+			vals = append(vals, c.value, ast.FloatNumberTerm(f-1), ast.FloatNumberTerm(f+1))
+		}
+	case ast.Boolean:
+		vals = append(vals, ast.BooleanTerm(true), ast.BooleanTerm(false))
+	}
+	return vals
 }
 
 func (u *Unmet) observe(c comparison, in *Input) {
@@ -176,30 +223,6 @@ func field(t *ast.Term, key string) string {
 		}
 	}
 	return ""
-}
-
-// smallest applies the cheapest alternatives together, checks by deciding
-// that the verdict becomes run, and drops every change without which it still
-// does.
-func (g *Generation) smallest(ctx context.Context, in *Input, cheapest map[string][]comparison) []Change {
-	var changes []Change
-	for _, name := range slices.Sorted(maps.Keys(cheapest)) {
-		for _, c := range cheapest[name] {
-			changes = merge(changes, Change{Path: c.path, Op: c.op, Value: c.value.String(), term: satisfying(c)})
-		}
-	}
-	if !g.runsWith(ctx, in, changes) {
-		return nil
-	}
-	for i := 0; i < len(changes); {
-		fewer := slices.Delete(slices.Clone(changes), i, i+1)
-		if g.runsWith(ctx, in, fewer) {
-			changes = fewer
-		} else {
-			i++
-		}
-	}
-	return changes
 }
 
 // merge adds a change; of two for the same path the later comparison wins
@@ -278,17 +301,6 @@ func other(t *ast.Term) *ast.Term {
 		return ast.FloatNumberTerm(f + 1)
 	}
 	return t
-}
-
-func (g *Generation) runsWith(ctx context.Context, in *Input, changes []Change) bool {
-	next := in
-	for _, c := range changes {
-		next = next.with(c.Path, c.term)
-		if next == nil {
-			return false
-		}
-	}
-	return g.decide(ctx, next, probeDeadline).Verdict == Run
 }
 
 // with returns a copy of the input in which path has another value; nil when

@@ -98,7 +98,11 @@ func (g *Generation) probe(ctx context.Context, kinds []string, diags *diagnosti
 		d := g.decide(ctx, in, probeDeadline)
 		switch {
 		case d.Error != "" && kind != "":
-			diags.errorf(position{}, "decision.rego shows the shape", "action %q without any fact gets no decision: %s", kind, d.Error)
+			hint := "decision.rego shows the shape"
+			if len(d.WaitsFor) == 1 && d.WaitsFor[0] == PolicyTimeout {
+				hint = "a rule loops, or makes something huge"
+			}
+			diags.errorf(position{}, hint, "action %q without any fact gets no decision: %s", kind, d.Error)
 			return
 		case d.Verdict == Run:
 			diags.errorf(position{}, "a condition is met although nothing is known; lull policy check finds such rules",

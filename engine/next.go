@@ -62,7 +62,7 @@ func (e *Engine) Next(in *Input, d Decision, now time.Time) Next {
 		flip, look = sooner(flip, after), look || measured
 	}
 	if in.lookup("update.deadline_in_seconds") != nil {
-		flip = g.relaxes(in, d, now, sooner(flip, relaxWithin))
+		flip = g.relaxes(in, d, now, sooner(flip, relaxWithin), e.opt.Deadline)
 	}
 	return nextAt(now, flip, look)
 }
@@ -132,21 +132,26 @@ func (n *residual) after(in *Input, now time.Time) (after time.Duration, measure
 // waits: it lets time pass, decides again, and halves until it has the second at
 // which something is met. Facts count whole seconds, and so does it; it never
 // answers later than the horizon.
-func (g *Generation) relaxes(in *Input, d Decision, now time.Time, horizon time.Duration) time.Duration {
+func (g *Generation) relaxes(in *Input, d Decision, now time.Time, horizon, deadline time.Duration) time.Duration {
+	failed := false
 	same := func(seconds int64) bool {
-		then := g.decide(context.Background(), in.after(time.Duration(seconds)*time.Second, now), probeDeadline)
+		then := g.decide(context.Background(), in.after(time.Duration(seconds)*time.Second, now), deadline)
+		failed = failed || then.Error != ""
 		return slices.Equal(then.DeniedBy, d.DeniedBy) && slices.Equal(then.WaitsFor, d.WaitsFor)
 	}
 	low, high := int64(0), int64((horizon+time.Second-1)/time.Second)
 	if same(high) {
 		return horizon
 	}
-	for high-low > 1 {
+	for high-low > 1 && !failed {
 		if mid := (low + high) / 2; same(mid) {
 			low = mid
 		} else {
 			high = mid
 		}
+	}
+	if failed { // of a time at which the policies do not answer nothing can be said
+		return min(horizon, time.Duration(low+1)*time.Second, retryError)
 	}
 	return min(horizon, time.Duration(high)*time.Second)
 }

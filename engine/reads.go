@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/util"
 )
 
 // ruleReads are the inputs that a rule reads, itself and through all that it
@@ -130,6 +131,67 @@ func (rd *readFinder) readsOfConditions() map[string]conditionReads {
 	}
 	return out
 }
+
+// comparisons are those of an input with a constant, or with a value of data,
+// in the rules of a condition and all that they refer to, in the order in which
+// they stand there.
+func (p *program) comparisons(condition string) (out []comparison) {
+	seen := map[*ast.Rule]bool{}
+	var visit func(r *ast.Rule)
+	visit = func(r *ast.Rule) {
+		if r == nil || seen[r] {
+			return
+		}
+		seen[r] = true
+		ast.WalkExprs(r, func(e *ast.Expr) bool {
+			if e.IsCall() && len(e.Operands()) == 2 {
+				plain := e.Copy()
+				plain.Negated = false
+				for i := range 2 {
+					if v := p.constant(plain.Operand(i)); v != nil {
+						plain.Terms.([]*ast.Term)[i+1] = ast.NewTerm(v)
+					}
+				}
+				if c := readComparison(plain); c.path != "" {
+					out = append(out, c)
+				}
+			}
+			return false
+		})
+		visit(r.Else)
+		for _, dep := range slices.SortedFunc(maps.Keys(p.compiler.Graph.Dependencies(r)), byPlace) {
+			if rule, ok := dep.(*ast.Rule); ok {
+				visit(rule)
+			}
+		}
+	}
+	for _, r := range p.compiler.GetRulesExact(ast.MustParseRef(policyPackage + ".met")) {
+		if name, _ := conditionName(r); name == condition {
+			visit(r)
+		}
+	}
+	return out
+}
+
+// constant is the value that a reference to data has whatever the input.
+func (p *program) constant(t *ast.Term) ast.Value {
+	ref, ok := t.Value.(ast.Ref)
+	if !ok || !ref.IsGround() || !ref[0].Equal(ast.DefaultRootDocument) {
+		return nil
+	}
+	return p.data.Get(ref)
+}
+
+func byPlace(a, b util.T) int {
+	ra, ok1 := a.(*ast.Rule)
+	rb, ok2 := b.(*ast.Rule)
+	if !ok1 || !ok2 || ra.Location == nil || rb.Location == nil {
+		return 0
+	}
+	return ra.Location.Compare(rb.Location)
+}
+
+func splitPath(path string) []string { return strings.Split(path, ".") }
 
 // overlaps tells whether reading one of the paths may read input.PATH.
 func overlaps(paths []string, path string) bool {

@@ -127,16 +127,7 @@ func agree(t *testing.T, e *Engine, names []string, in *Input, answers map[truth
 // randomInput changes the runnable input: values redrawn, leaves removed.
 func randomInput(t *testing.T, rnd *rand.Rand) *Input {
 	t.Helper()
-	data, err := os.ReadFile("testdata/runnable.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var doc map[string]any
-	dec := json.NewDecoder(strings.NewReader(string(data)))
-	dec.UseNumber()
-	if err := dec.Decode(&doc); err != nil {
-		t.Fatal(err)
-	}
+	doc := runnableDocument(t)
 	doc["action"].(map[string]any)["kind"] = draw(rnd, "scan", "download", "install", "uninstall", "restart", "complete", "prereboot", "other")
 	doc["clock"].(map[string]any)["weekday"] = draw(rnd, "Monday", "Saturday", "Sunday")
 	doc["facts"].(map[string]any)["presence"].(map[string]any)["busy"] = some(rnd, "call", "game", "presentation")
@@ -180,4 +171,28 @@ func scramble(rnd *rand.Rand, m map[string]any) {
 			delete(m, k)
 		}
 	}
+}
+
+// runnableInput is the input of testdata, on which the shipped policies say run.
+func runnableInput(t testing.TB) *Input {
+	t.Helper()
+	in, err := newInput(runnableDocument(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+func runnableDocument(t testing.TB) (doc map[string]any) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/runnable.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dec := json.NewDecoder(strings.NewReader(string(data)))
+	dec.UseNumber()
+	if err := dec.Decode(&doc); err != nil {
+		t.Fatal(err)
+	}
+	return doc
 }

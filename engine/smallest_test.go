@@ -87,3 +87,36 @@ func tryOut(t *testing.T, e *Engine, in *Input, changes []Change) {
 		}
 	}
 }
+
+// The same of policies that are made up at random, where most conditions are
+// nothing that partial evaluation sees through. One answer in five at least has
+// to be a change that works: what can be cleared is to be found.
+func TestTheSmallestChangeOfGeneratedPoliciesMakesItRun(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(9, 10))
+	cleared, stuck := 0, 0
+	for cleared+stuck < *waits {
+		e, _ := withGenerated(t, rnd, 2)
+		for range 10 {
+			in := randomInput(t, rnd)
+			in.Action, in.Update = runnableInput(t).Action, runnableInput(t).Update
+			d := e.Decide(context.Background(), in)
+			if d.Verdict == Run {
+				continue
+			}
+			x := e.Explain(context.Background(), in, d)
+			switch {
+			case len(x.Changes) > 0:
+				cleared++
+				tryOut(t, e, in, x.Changes)
+			case len(x.CannotClear) > 0:
+				stuck++
+			default:
+				t.Fatalf("neither changes nor what cannot be cleared for %+v\ninput %v", d, in.term())
+			}
+		}
+	}
+	t.Logf("%d cleared by their changes, %d named as stuck", cleared, stuck)
+	if cleared < stuck/4 {
+		t.Errorf("%d cleared, %d stuck", cleared, stuck)
+	}
+}
