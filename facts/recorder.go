@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -17,7 +18,9 @@ import (
 // file holds one JSON object a line: {"t": unix seconds, "f": {id: value}}, in
 // which null means that the fact became unknown. A line that was torn by a crash
 // is dropped at the next start. Two files are kept, each with half of the
-// retention. A Recorder is for one goroutine.
+// retention; a file without a record of the last 60 days is removed. Records
+// are in the order in which they were made, which after the clock was set is not
+// the order of their times. A Recorder is for one goroutine.
 type Recorder struct {
 	path  string
 	keep  time.Duration
@@ -25,7 +28,8 @@ type Recorder struct {
 	file  *os.File
 	last  map[string]any
 	used  int64     // size of file
-	first time.Time // of its first record; zero: it has none
+	first time.Time // its earliest time; zero: it has none
+	older time.Time // the latest time of the file before; zero: there is none
 }
 
 // Limits of a record: what DESIGN.md promises.
@@ -71,7 +75,9 @@ func (r *Recorder) open() error {
 		return err
 	}
 	r.file, r.last = f, nil // the first record after a start is a full one
-	r.used, r.first = int64(bytes.LastIndexByte(data, '\n')+1), firstRecord(r.path)
+	r.used = int64(bytes.LastIndexByte(data, '\n') + 1)
+	r.first, _ = r.times(r.path, time.Time{}, endOfTime)
+	_, r.older = r.times(r.path+".1", time.Time{}, endOfTime)
 	return nil
 }
 
@@ -105,17 +111,37 @@ func (r *Recorder) Add(s Snapshot) error {
 		return errors.Join(err, r.file.Truncate(r.used), seekTo(r.file, r.used))
 	}
 	r.last, r.used = now, r.used+int64(len(line))+1
-	if r.first.IsZero() {
+	if r.first.IsZero() || s.At().Before(r.first) { // earlier: the clock was set back
 		r.first = s.At()
 	}
 	return nil
 }
 
 // rotate starts a new file when the current one has used half of the space or
-// of the time.
+// of the time, and removes what is older than all of the time.
 func (r *Recorder) rotate(now time.Time) error {
-	if r.used < r.size/2 && (r.first.IsZero() || now.Sub(r.first) < r.keep/2) {
+	if !r.older.IsZero() && now.Sub(r.older) > r.keep {
+		if err := os.Remove(r.path + ".1"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		r.older = time.Time{}
+	}
+	full := r.used >= r.size/2
+	if !full && (r.first.IsZero() || now.Sub(r.first) < r.keep/2) {
 		return nil
+	}
+	// A record may bear an impossible time, from before the clock was set right:
+	// it does not make the file old.
+	first, last := r.times(r.path, now.Add(-r.keep), now)
+	switch {
+	case !full && !last.IsZero() && now.Sub(first) < r.keep/2:
+		r.first = first
+		return nil
+	case !full && last.IsZero():
+		if err := errors.Join(r.file.Close(), os.Remove(r.path)); err != nil {
+			return err
+		}
+		return r.open()
 	}
 	if err := errors.Join(r.file.Close(), os.Rename(r.path, r.path+".1")); err != nil {
 		return err
@@ -123,11 +149,24 @@ func (r *Recorder) rotate(now time.Time) error {
 	return r.open()
 }
 
-func firstRecord(path string) time.Time {
+// endOfTime is later than any record.
+var endOfTime = time.Unix(1<<40, 0)
+
+// times returns the earliest and the latest time in a file after one and up to
+// another; zero when there is none.
+func (r *Recorder) times(path string, after, upTo time.Time) (first, last time.Time) {
 	for rec := range readRecords(path) {
-		return rec.Time
+		if !rec.Time.After(after) || rec.Time.After(upTo) {
+			continue
+		}
+		if first.IsZero() || rec.Time.Before(first) {
+			first = rec.Time
+		}
+		if rec.Time.After(last) {
+			last = rec.Time
+		}
 	}
-	return time.Time{}
+	return first, last
 }
 
 // Close closes the file.

@@ -65,7 +65,7 @@ func (a *app) pastFacts(length string, names []string) error {
 	}
 	list := []factChange{}
 	for rec := range facts.ReadRecords(a.paths().FactsLog, time.Now().Add(-d)) {
-		c := factChange{rec.Time, map[string]any{}}
+		c := factChange{rec.Time.UTC(), map[string]any{}}
 		for id, v := range rec.Facts {
 			if named(id, names) {
 				c.Facts[id] = v
