@@ -39,6 +39,20 @@ func (r *Runner) honorsDeadlines(pkg *trust.Package) bool {
 	return err == nil && scope.HonorDeadlines
 }
 
+// binding is what states the artifacts of an updater: BindingNone where nobody
+// vouches for it any more.
+func (r *Runner) binding(updater string) string {
+	pkg := r.packages[updater]
+	if pkg == nil {
+		return trust.BindingNone
+	}
+	scope, err := r.trust.ScopeOf(pkg)
+	if err != nil {
+		return trust.BindingNone
+	}
+	return scope.Binding()
+}
+
 // mayRestart reports whether the vendor's scope lets its updates ask for a
 // restart of that kind.
 func (r *Runner) mayRestart(pkg *trust.Package, kind string) bool {

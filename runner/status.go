@@ -73,7 +73,7 @@ func optional(t time.Time) *time.Time {
 
 func (r *Runner) updaterStatus(u *updater) control.Updater {
 	out := control.Updater{
-		ID: u.Updater, Vendor: u.Vendor, Version: u.Version, Digest: u.Digest, Source: u.Source, Registered: u.registeredAt,
+		ID: u.Updater, Vendor: u.Vendor, Version: u.Version, Digest: u.Digest, Source: u.Source, Registered: u.registeredAt, Artifacts: r.binding(u.Updater),
 		State: control.Idle, Updates: []control.Update{}, LastScan: optional(u.scanDone), Why: r.broken[u.Updater],
 	}
 	if m := r.manifestOf(u); m != nil {

@@ -46,7 +46,7 @@ func (t *Trust) wanted(src *source, scope Scope, u *Update) (list []expect, bind
 	binding = BindingStatement
 	if u == nil {
 		binding = BindingSelf
-		if scope.binding() != BindingSelf && t.off != defenceArtifacts {
+		if scope.Binding() != BindingSelf && t.off != defenceArtifacts {
 			return nil, "", refuse(ErrArtifacts, "", "the vendor's scope wants every artifact in a signed update document", "sign a document for the update, or ask the administrator for artifacts: self")
 		}
 		list, err = selfStated(src, t.off)

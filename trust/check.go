@@ -90,7 +90,7 @@ func (t *Trust) checkUpdateAgain(ctx context.Context, f told, j *judgement, acti
 		}
 	}
 	f.artifacts(binding, a)
-	if binding == BindingSelf && j.scope.binding() != BindingSelf && t.off != defenceArtifacts {
+	if binding == BindingSelf && j.scope.Binding() != BindingSelf && t.off != defenceArtifacts {
 		return refuse(ErrArtifacts, "", "no signed update document, which the vendor's scope demands", "the scan must name one, or the administrator allow artifacts: self")
 	}
 	if u != nil {

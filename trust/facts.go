@@ -63,7 +63,7 @@ func (j *judgement) vendorFacts() map[string]any {
 		out["audit_age_seconds"] = seconds(j.now.Sub(day))
 	}
 	if j.scope != nil {
-		out["honor_deadlines"], out["artifacts"] = j.scope.HonorDeadlines, j.scope.binding()
+		out["honor_deadlines"], out["artifacts"] = j.scope.HonorDeadlines, j.scope.Binding()
 	}
 	return out
 }

@@ -190,6 +190,51 @@ func (w *world) attest(name, key string, statement []byte) {
 	w.write(name, string(bundle))
 }
 
+// TestSeveralDeploymentsAreAskedOneByOne: public good and private ones lie side
+// by side; each vouches for its own signers only.
+func TestSeveralDeploymentsAreAskedOneByOne(t *testing.T) {
+	w, s := keylessWorld(t)
+	other := sigtest.New(t)
+	w.write("roots/a-first.json", string(other.Root()))
+	w.write("roots/z-last.json", string(other.Root()))
+	w.Reload()
+	if _, err := w.Admit(t.Context(), w.packKeyless(s, workflow, gitHub)); err != nil {
+		t.Errorf("the vendor's own deployment: %v", err)
+	}
+	_, err := w.Admit(t.Context(), w.packKeyless(other, workflow, gitHub))
+	wantCode(t, err, "bad_signature", "root corp does not confirm")
+
+	w.write("file", "a file")
+	ask := func(signed *sigtest.Sigstore, edit func(*VerifyOptions)) (*VerifyResult, error) {
+		w.write("file.bundle", string(signed.Sign(workflow, gitHub, []byte("a file"))))
+		o := VerifyOptions{File: w.path("file"), Bundle: w.path("file.bundle"), Identity: workflow, Issuer: gitHub, RootDirs: []string{w.path("none"), w.path("roots")}}
+		if edit != nil {
+			edit(&o)
+		}
+		return VerifyBundle(t.Context(), o)
+	}
+	if res, err := ask(s, nil); err != nil || res.Root != "corp" {
+		t.Errorf("got %+v, %v", res, err)
+	}
+	if res, err := ask(other, nil); err != nil || res.Root != "a-first" {
+		t.Errorf("got %+v, %v", res, err)
+	}
+	_, err = ask(sigtest.New(t), nil)
+	wantCode(t, err, "bad_signature", "root a-first", "root corp", "root z-last")
+
+	// One that cannot be read is passed over, unless it is what matters.
+	w.write("roots/a-first.json", "{}x")
+	if res, err := ask(s, nil); err != nil || res.Root != "corp" {
+		t.Errorf("got %+v, %v", res, err)
+	}
+	_, err = ask(sigtest.New(t), nil)
+	wantCode(t, err, "root_unavailable", "a-first.json")
+	_, err = ask(s, func(o *VerifyOptions) {
+		o.TrustedRoots = []string{w.path("roots/a-first.json"), w.path("roots/corp.json")}
+	})
+	wantCode(t, err, "root_unavailable", "a-first.json")
+}
+
 func TestVerifyBundleAnswersAboutAnySignature(t *testing.T) {
 	w, s := keylessWorld(t)
 	w.write("file", "a file")

@@ -22,8 +22,12 @@ type loader struct {
 	hash hash.Hash // of everything that was read, in order
 }
 
+func (t *Trust) newLoader() *loader {
+	return &loader{opt: t.opt, own: t.owners(), hash: sha256.New(), gen: &Generation{off: t.off, vendors: map[string]*vendor{}, roots: map[string]*rootFile{}}}
+}
+
 func (t *Trust) load() *Generation {
-	l := &loader{opt: t.opt, own: t.owners(), hash: sha256.New(), gen: &Generation{off: t.off, vendors: map[string]*vendor{}, roots: map[string]*rootFile{}}}
+	l := t.newLoader()
 	l.gen.stamp = stampOf(t.revocationDir())
 	l.revocations(t.revocationDir())
 	l.loadRoots()
@@ -64,16 +68,18 @@ func (l *loader) revocations(dir string) {
 
 // effective maps file names to their path in the highest directory that has
 // them. A higher file hides a lower one whole, even when it is broken: an error
-// must never bring back what an administrator replaced.
-func (l *loader) effective(dirs []string, suffix string) map[string]string {
-	files := map[string]string{}
+// must never bring back what an administrator replaced. So a directory that
+// cannot be read might hide every file: blind is why then, nil otherwise.
+func (l *loader) effective(dirs []string, suffix string) (files map[string]string, blind error) {
+	files = map[string]string{}
 	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir)
-		if os.IsNotExist(err) {
-			continue
+		if _, missing := os.Lstat(dir); os.IsNotExist(err) && os.IsNotExist(missing) {
+			continue // and not a link that leads nowhere
 		}
 		if err != nil {
-			l.problem("", &Error{Reason: ErrIO, Path: dir, Err: cause(err), Remedy: "check that lull may read it"})
+			blind = &Error{Reason: ErrIO, Path: dir, What: "nobody knows which files it would hide", Err: cause(err), Remedy: "make it a directory that lull may read, or remove it"}
+			l.problem("", blind)
 			continue
 		}
 		for _, e := range entries {
@@ -84,7 +90,7 @@ func (l *loader) effective(dirs []string, suffix string) map[string]string {
 			}
 		}
 	}
-	return files
+	return files, blind
 }
 
 // masked tells whether a file is empty or a link to /dev/null, by which an
@@ -98,7 +104,7 @@ func masked(path string) bool {
 }
 
 func (l *loader) loadRoots() {
-	files := l.effective(l.opt.RootDirs, ".json")
+	files, blind := l.effective(l.opt.RootDirs, ".json")
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		path := files[name]
 		if masked(path) {
@@ -115,6 +121,9 @@ func (l *loader) loadRoots() {
 		if info, serr := os.Stat(path); serr == nil {
 			r.modified = info.ModTime()
 		}
+		if err == nil {
+			err = blind
+		}
 		if err != nil {
 			r.broken = err
 			l.problem("", err)
@@ -124,12 +133,15 @@ func (l *loader) loadRoots() {
 }
 
 func (l *loader) loadVendors() {
-	files := l.effective(l.opt.VendorDirs, ".yaml")
+	files, blind := l.effective(l.opt.VendorDirs, ".yaml")
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if masked(files[name]) {
 			continue
 		}
 		v := l.loadVendor(name, files[name])
+		if blind != nil && v.broken == nil {
+			l.breakVendor(v, blind)
+		}
 		l.gen.vendors[name] = v
 		if v.broken == nil {
 			l.checkRoots(v)

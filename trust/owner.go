@@ -14,6 +14,7 @@ import (
 type owners struct {
 	base         string
 	unprivileged bool
+	anybody      bool     // whoever owns it: a file that is looked at, not believed
 	off          *defence // tests only
 }
 
@@ -80,7 +81,7 @@ func (o owners) ok(path string, info fs.FileInfo) error {
 	if !known {
 		return nil // this system has no owners of this kind
 	}
-	if o.off != nil && *o.off == defenceOwners {
+	if o.anybody || o.off != nil && *o.off == defenceOwners {
 		return nil
 	}
 	if uid != 0 && (!o.unprivileged || uid != os.Geteuid()) {

@@ -41,6 +41,17 @@ var badDocuments = []struct {
 		w.now = w.now.Add(31 * day)
 		return file
 	}, "expired", []string{"publish a new version"}},
+	{"one read by a clock that was set back", func(w *world) string {
+		w.admitted("3.2.0")
+		file := w.document("12.4.0", "x")
+		w.now = w.now.Add(-30 * day)
+		return file
+	}, "clock_implausible", []string{"set the clock"}},
+	{"one read by a clock that was set forth", func(w *world) string {
+		file := w.document("12.4.0", "x")
+		w.now = w.now.Add(3650 * day)
+		return file
+	}, "expired", nil},
 	{"one from the future", func(w *world) string {
 		w.now = w.now.Add(2 * day)
 		file := w.document("12.4.0", "x")
@@ -121,6 +132,18 @@ var badStages = []struct {
 		os.Remove(w.path("stage/reader.bin"))
 		w.mkdir("stage/reader.bin")
 	}, "not_regular", []string{"a directory"}},
+	{"a socket", func(w *world) {
+		os.Remove(w.path("stage/reader.bin"))
+		fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+		if err == nil {
+			err = syscall.Bind(fd, &syscall.SockaddrUnix{Name: w.path("stage/reader.bin")})
+			syscall.Close(fd)
+		}
+		if err != nil {
+			w.t.Fatal(err)
+		}
+	}, "not_regular", []string{"a socket"}},
+	{"a hole of a terabyte", func(w *world) { os.Truncate(w.path("stage/reader.bin"), 1<<40) }, "digest_mismatch", []string{"larger"}},
 }
 
 func TestBadArtifactsAreRefused(t *testing.T) {
@@ -273,6 +296,59 @@ func TestAPlantedFileInTheStoreIsNoticed(t *testing.T) {
 	os.WriteFile(filepath.Join(w.store.path(kindPackages, p.Digest), "tree/bin/helper"), []byte("x"), 0o555)
 	_, _, err := w.Check(context.Background(), p, "scan", nil, nil)
 	wantCode(t, err, "changed", "bin/helper")
+}
+
+// TestADeviceIsRefusedUnopened: to open one can already do something.
+func TestADeviceIsRefusedUnopened(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can make a device")
+	}
+	w := newWorld(t)
+	p := w.admitted("3.1.0")
+	u, err := w.AdmitUpdate(t.Context(), p, w.path("stage"), w.document("12.4.0", "the new reader"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.Remove(w.path("stage/reader.bin"))
+	if err := syscall.Mknod(w.path("stage/reader.bin"), syscall.S_IFCHR|0o666, 1<<8|5); err != nil { // as /dev/zero
+		t.Skipf("this place has no devices: %v", err)
+	}
+	_, err = w.AdmitArtifacts(t.Context(), p, u, w.path("stage"))
+	wantCode(t, err, "not_regular", "a device")
+	os.Rename(w.path("stage/reader.bin"), w.path("pkg/v3.1.0/share/notes.txt"))
+	os.RemoveAll(w.store.path(kindPackages, p.Digest))
+	_, err = w.Admit(t.Context(), w.path("pkg/v3.1.0"))
+	wantCode(t, err, "not_regular", "notes.txt")
+}
+
+// TestAStoreThatOthersCouldChangeStartsNothing: whoever may write to a directory
+// of it could have put other bytes there.
+func TestAStoreThatOthersCouldChangeStartsNothing(t *testing.T) {
+	for name, spoil := range map[string]func(tree string) error{
+		"a directory that others may write": func(tree string) error { return os.Chmod(filepath.Join(tree, "bin"), 0o777) },
+		"the tree itself":                   func(tree string) error { return os.Chmod(tree, 0o775) },
+		"the entry":                         func(tree string) error { return os.Chmod(filepath.Dir(tree), 0o777) },
+		"a file that others may write":      func(tree string) error { return os.Chmod(filepath.Join(tree, "bin/updater"), 0o757) },
+		"a file of somebody else": func(tree string) error {
+			if os.Getuid() != 0 {
+				return os.Chmod(tree, 0o777) // the nearest thing without root
+			}
+			return os.Chown(filepath.Join(tree, "bin/updater"), 12345, -1)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			p := w.admitted("3.1.0")
+			if _, _, err := w.Check(t.Context(), p, "scan", nil, nil); err != nil {
+				t.Fatal(err)
+			}
+			if err := spoil(filepath.Join(w.store.path(kindPackages, p.Digest), "tree")); err != nil {
+				t.Fatal(err)
+			}
+			_, _, err := w.Check(t.Context(), p, "scan", nil, nil)
+			wantCode(t, err, "unsafe_permissions")
+		})
+	}
 }
 
 func TestGCKeepsWhatIsAskedForAndNothingElse(t *testing.T) {

@@ -235,8 +235,9 @@ func (s Scope) checkWrite(f *faults, at string) {
 	}
 }
 
-// binding is what states the artifacts in this scope.
-func (s Scope) binding() string {
+// Binding is what states the artifacts in this scope: BindingStatement or
+// BindingSelf.
+func (s Scope) Binding() string {
 	if s.Artifacts == BindingSelf {
 		return BindingSelf
 	}

@@ -97,6 +97,89 @@ func TestABrokenFileUncoversNothing(t *testing.T) {
 	wantCode(t, err, "vendor_broken")
 }
 
+// TestADirectoryThatCannotBeReadUncoversNothing: what it holds might hide any
+// lower file.
+func TestADirectoryThatCannotBeReadUncoversNothing(t *testing.T) {
+	for name, spoil := range map[string]func(w *world, dir string){
+		"a file in its place":         func(w *world, dir string) { w.write(dir, "x") },
+		"a link that leads nowhere":   func(w *world, dir string) { os.Symlink(w.path("nowhere"), w.path(dir)) },
+		"a link that leads to itself": func(w *world, dir string) { os.Symlink(w.path(dir), w.path(dir)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, s := keylessWorld(t)
+			w.opt.VendorDirs = []string{w.path("etc"), w.path("vendors")}
+			w.opt.RootDirs = []string{w.path("roots"), w.path("roots2")}
+			w.open()
+			dir := w.packKeyless(s, workflow, gitHub)
+			if _, err := w.Admit(t.Context(), dir); err != nil {
+				t.Fatalf("with directories that are not there: %v", err)
+			}
+			spoil(w, "vendors")
+			w.Reload()
+			_, err := w.Generation().Vendor("example")
+			wantCode(t, err, "vendor_broken", "vendors", "would hide")
+			os.Remove(w.path("vendors"))
+			spoil(w, "roots2")
+			w.Reload()
+			_, err = w.Admit(t.Context(), dir)
+			if err == nil || Code(err) != "io" && Code(err) != "root_unavailable" {
+				t.Errorf("with roots that cannot be read: %v", err)
+			}
+			os.Remove(w.path("roots2"))
+			w.Reload()
+			if _, err := w.Admit(t.Context(), dir); err != nil {
+				t.Errorf("after the repair: %v", err)
+			}
+		})
+	}
+}
+
+// TestTryingAVendorFileTellsWhatItWouldBreak, and changes nothing.
+func TestTryingAVendorFileTellsWhatItWouldBreak(t *testing.T) {
+	second := strings.NewReplacer("vendor: example", "vendor: second", "example.pub", "second.pub", "com.example.*", "org.second.*", "/opt/reader", "/opt/second")
+	for name, tt := range map[string]struct {
+		file, text string
+		words      []string // none: it would be in force
+	}{
+		"a good one":                           {"second", second.Replace(vendorYAML), nil},
+		"the one that is in force":             {"example", strings.ReplaceAll(vendorYAML, "An Auditor", "Another"), nil},
+		"one with a misspelt key":              {"second", strings.Replace(second.Replace(vendorYAML), "enabled", "enabledd", 1), []string{"second.yaml:3", "enabledd"}},
+		"one without its key":                  {"second", strings.Replace(second.Replace(vendorYAML), "second.pub", "gone.pub", 1), []string{"gone.pub", "no such file"}},
+		"one that names a private key":         {"second", strings.Replace(second.Replace(vendorYAML), "second.pub", "second.key", 1), []string{"second.key", "private key"}},
+		"one with another's updaters":          {"second", strings.Replace(second.Replace(vendorYAML), "org.second.*", "com.example.reader", 1), []string{"com.example.reader", "vendor example", "one vendor only"}},
+		"one that writes where another writes": {"second", strings.Replace(second.Replace(vendorYAML), "/opt/second", "/opt/reader/x", 1), []string{"/opt/reader/x", "vendor example"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.key("second")
+			w.write("work/"+tt.file+".yaml", tt.text)
+			for _, key := range []string{"second.pub", "second.key", "example.pub"} {
+				w.write("work/"+key, w.read("keys/"+key))
+			}
+			if err := os.Chmod(w.path("work"), 0o777); err != nil { // anybody's
+				t.Fatal(err)
+			}
+			before := w.Generation().Digest()
+			v, problems := w.TryVendor(w.path("work/" + tt.file + ".yaml"))
+			var text string
+			for _, p := range problems {
+				text += p.String() + "\n"
+			}
+			if (text != "") != (tt.words != nil) || v.Name != tt.file {
+				t.Errorf("got vendor %s and problems\n%s", v.Name, text)
+			}
+			for _, word := range tt.words {
+				if !strings.Contains(text, word) {
+					t.Errorf("nothing about %q in\n%s", word, text)
+				}
+			}
+			if w.Reload().Digest() != before || w.Generation().Problems() != nil && len(w.Generation().Problems()) > 0 {
+				t.Errorf("it changed what is in force: %v", w.Generation().Problems())
+			}
+		})
+	}
+}
+
 func TestAnEmptyFileOrALinkToNullMasksTheLowerOne(t *testing.T) {
 	w := newWorld(t)
 	w.write("usr/example.yaml", vendorYAML)

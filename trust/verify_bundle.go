@@ -125,6 +125,7 @@ type question struct {
 	key      *sig.PublicKey
 	identity *sig.Identity
 	roots    []*rootFile
+	blind    error // a root of roots.d that could not be asked
 	hash     crypto.Hash
 	subject  sig.Subject
 }
@@ -184,7 +185,8 @@ func (q *question) loadSigner() (err error) {
 
 func (q *question) loadRoots() error {
 	paths := q.TrustedRoots
-	if len(paths) == 0 && q.identity != nil {
+	found := len(paths) == 0 && q.identity != nil
+	if found {
 		paths = rootPaths(q.RootDirs)
 		if len(paths) == 0 {
 			return refuse(ErrRoot, "", "a certificate needs a trusted root, and roots.d has none", "give --trusted-root FILE, or run `lull trust refresh`")
@@ -192,6 +194,10 @@ func (q *question) loadRoots() error {
 	}
 	for _, path := range paths {
 		r, err := readRoot(path)
+		if err != nil && found {
+			q.blind = err // another one may confirm it
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -351,6 +357,9 @@ func (q *question) anyRoot(res *VerifyResult, ask func(*sig.Root) (*sig.Result, 
 			return q.take(res, r, out, nil)
 		}
 		why = append(why, fmt.Sprintf("root %s does not confirm it: %v", r.name, err))
+	}
+	if q.blind != nil {
+		return q.blind // nobody knows what that one would have said
 	}
 	return refuse(ErrSignature, q.Bundle, strings.Join(why, "; "), "give the trusted root of the deployment that it was signed with")
 }

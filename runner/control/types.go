@@ -88,8 +88,9 @@ type Updater struct {
 	Name       string     `json:"display_name,omitempty"`
 	Vendor     string     `json:"vendor"`
 	Version    string     `json:"version"`
-	Digest     string     `json:"digest"` // SHA-256 of its manifest, hex
-	Source     string     `json:"source"` // command, dropin or self
+	Digest     string     `json:"digest"`    // SHA-256 of its manifest, hex
+	Source     string     `json:"source"`    // command, dropin or self
+	Artifacts  string     `json:"artifacts"` // what states what its updates consist of: statement, self, or none where nobody vouches for it
 	Registered time.Time  `json:"registered"`
 	State      State      `json:"state"`
 	Current    *Item      `json:"current,omitempty"` // what comes next or runs now

@@ -15,9 +15,9 @@ func (a *app) listCommand() *cobra.Command {
 				return a.remote(err)
 			}
 			return a.show("UpdaterList", u, func(s *screen) {
-				rows := [][]string{{"UPDATER", "VERSION", "VENDOR", "STATE", "LAST SCAN"}}
+				rows := [][]string{{"UPDATER", "VERSION", "VENDOR", "ARTIFACTS", "STATE", "LAST SCAN"}}
 				for _, one := range u.Updaters {
-					rows = append(rows, []string{one.ID, one.Version, one.Vendor, s.state(one.State), ago(one.LastScan, time.Now())})
+					rows = append(rows, []string{one.ID, one.Version, one.Vendor, one.Artifacts, s.state(one.State), ago(one.LastScan, time.Now())})
 				}
 				s.table(rows...)
 			})

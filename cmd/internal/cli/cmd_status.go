@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lullhq/lull/runner/control"
+	"github.com/lullhq/lull/trust"
 	"github.com/spf13/cobra"
 )
 
@@ -59,6 +60,9 @@ func printUpdater(s *screen, u control.Updater, now time.Time) {
 	s.line("%s %s  %s  %s", s.bold(u.ID), u.Version, s.state(u.State), s.faint("vendor "+u.Vendor+", last scan "+ago(u.LastScan, now)))
 	if u.Why != "" {
 		s.line("  %s", u.Why)
+	}
+	if u.Artifacts == trust.BindingSelf {
+		s.line("  artifacts: %s", bound(s, u.Artifacts))
 	}
 	if u.Current != nil {
 		s.line("  %s", itemLine(s, *u.Current, now))

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -83,15 +84,23 @@ func printVendor(s *screen, v trust.Vendor) {
 	}
 	for _, sc := range v.Scopes {
 		s.line("  scope    %s: %s of %s; writes %s; artifacts %s", orNone(sc.Updaters), orNone(sc.Actions), orNone(sc.Components),
-			orNone(append(append([]string{}, sc.Write...), sc.UnsafeWrite...)), sc.Artifacts)
+			orNone(append(append([]string{}, sc.Write...), sc.UnsafeWrite...)), bound(s, sc.Binding()))
 	}
+}
+
+// bound says what states the artifacts. That nobody signs them is worth a colour.
+func bound(s *screen, binding string) string {
+	if binding == trust.BindingSelf {
+		return s.yellow("self (nothing signed states them)")
+	}
+	return binding
 }
 
 func (a *app) vendorAddCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "add FILE.yaml", Short: "Check a vendor file and its keys, and put them in force", Args: exactly("FILE.yaml"),
 		RunE: func(c *cobra.Command, args []string) error {
-			name, files, err := readVendor(args[0])
+			name, files, err := a.readVendor(args[0])
 			if err != nil {
 				return err
 			}
@@ -135,24 +144,35 @@ func (a *app) vendorInForce(ctx context.Context, name string) bool {
 	return false
 }
 
-// readVendor checks a vendor file and returns the key files beside it.
-func readVendor(path string) (name string, keys []string, err error) {
-	data, err := os.ReadFile(path)
+// readVendor checks a vendor file as it would be once in force, so that nothing
+// is put there that disables this vendor or another, and returns the key files
+// beside it.
+func (a *app) readVendor(path string) (name string, keys []string, err error) {
+	if filepath.Ext(path) != ".yaml" {
+		return "", nil, hinted(fmt.Errorf("%s is not a vendor file", path), "name it VENDOR.yaml")
+	}
+	path, err = filepath.Abs(path)
 	if err != nil {
 		return "", nil, err
 	}
-	name = trimYAML(filepath.Base(path))
-	v, err := trust.ParseVendor(name, data)
+	t, err := a.trust()
 	if err != nil {
-		return "", nil, coded(exitFailed, fmt.Errorf("%s: %w", path, err), hintOf(err))
+		return "", nil, err
+	}
+	defer t.Close()
+	v, problems := t.TryVendor(path)
+	if len(problems) > 0 {
+		text := "the vendor was not added"
+		for _, p := range problems {
+			text += "\n" + p.String()
+		}
+		return "", nil, coded(exitFailed, errors.New(text), "lull vendor list shows who is in force")
 	}
 	for _, k := range v.Keys {
 		keys = append(keys, filepath.Join(filepath.Dir(path), k.PEMFile))
 	}
 	return v.Name, keys, nil
 }
-
-func trimYAML(base string) string { return base[:len(base)-len(filepath.Ext(base))] }
 
 // installVendor copies the keys first and the vendor file last, so that the
 // daemon never sees a vendor without its keys.
@@ -219,11 +239,38 @@ func (a *app) vendorRevokeCommand() *cobra.Command {
 			if err := t.Revoke(args[0], signer, reason); err != nil {
 				return err
 			}
+			if err := known(t.Generation(), args[0], signer); err != nil {
+				fmt.Fprintf(a.err, "lull: warning: %v\n", err)
+			}
 			return a.show("Done", map[string]any{"message": what + " is revoked"}, func(s *screen) { s.line("%s is revoked", what) })
 		},
 	}
 	c.Flags().StringVar(&reason, "reason", "revoked by an administrator", "why, for the journal")
 	return c
+}
+
+// known tells of a revocation that takes trust from nobody here: allowed, as it
+// may come before the vendor file does, and most likely a slip.
+func known(g *trust.Generation, vendor, signer string) error {
+	var names []string
+	for _, v := range g.Vendors() {
+		names = append(names, v.Name)
+		if v.Name != vendor {
+			continue
+		}
+		var ids []string
+		for _, k := range v.Keys {
+			ids = append(ids, k.ID)
+		}
+		for _, i := range v.Identities {
+			ids = append(ids, i.ID)
+		}
+		if signer != "" && !slices.Contains(ids, signer) {
+			return fmt.Errorf("vendor %s has no signer %s; it has %s", vendor, signer, orNone(ids))
+		}
+		return nil
+	}
+	return fmt.Errorf("no vendor file is called %s; there are %s", vendor, orNone(names))
 }
 
 func (a *app) vendorKeygenCommand() *cobra.Command {

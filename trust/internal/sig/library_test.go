@@ -2,6 +2,11 @@ package sig
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/sha256"
 	"fmt"
 	"testing"
@@ -9,6 +14,7 @@ import (
 	"github.com/lullhq/lull/trust/internal/mutants"
 	"github.com/lullhq/lull/trust/internal/sigtest"
 	"github.com/sigstore/sigstore-go/pkg/verify"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
@@ -175,5 +181,55 @@ func TestABundleMayLeaveOutTheDigestOfItsFile(t *testing.T) {
 	}
 	if err := believes(t, other, s, sha(theFile)); err == nil {
 		t.Error("a certificate's, with a log entry of another digest: believed")
+	}
+}
+
+// TestAKeysBundleMayLeaveOutTheDigestOfItsFile is the same for keys, each under
+// the hash that goes with its kind.
+func TestAKeysBundleMayLeaveOutTheDigestOfItsFile(t *testing.T) {
+	for name, tt := range map[string]struct {
+		make func() (crypto.Signer, error)
+		hash crypto.Hash
+	}{
+		"ecdsa-p256": {func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }, crypto.SHA256},
+		"ecdsa-p384": {func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P384(), rand.Reader) }, crypto.SHA384},
+		"rsa-2048":   {func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 2048) }, crypto.SHA256},
+	} {
+		t.Run(name, func(t *testing.T) {
+			key, err := tt.make()
+			if err != nil {
+				t.Fatal(err)
+			}
+			pub, err := NewPublicKey(key.Public())
+			if err != nil {
+				t.Fatal(err)
+			}
+			raw, err := SignBlob(t.Context(), key, theFile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var whole protobundle.Bundle
+			if err := protojson.Unmarshal(raw, &whole); err != nil {
+				t.Fatal(err)
+			}
+			whole.GetMessageSignature().MessageDigest = nil
+			b := parsed(t, sigtest.JSON(t, &whole))
+			if h, err := b.Hash(pub); h != tt.hash || err != nil {
+				t.Errorf("got hash %v, %v", h, err)
+			}
+			if _, err := b.Hash(nil); err == nil {
+				t.Error("a hash without a key")
+			}
+			for file, want := range map[string]bool{string(theFile): true, "another file": false} {
+				w := tt.hash.New()
+				w.Write([]byte(file))
+				if _, err := b.VerifyKey(pub, nil, Subject{Digest: w.Sum(nil)}); (err == nil) != want {
+					t.Errorf("%s: %v, want believed %v", file, err, want)
+				}
+			}
+			if _, err := b.VerifyKey(pub, nil, Subject{Digest: []byte("short")}); err == nil {
+				t.Error("believed for a digest of no such length")
+			}
+		})
 	}
 }

@@ -15,9 +15,11 @@ import (
 	"github.com/lullhq/lull/trust/internal/sigtest"
 	"github.com/sigstore/sigstore-go/pkg/testing/data"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
+	protocommon "github.com/sigstore/protobuf-specs/gen/pb-go/common/v1"
 )
 
 const (
@@ -303,5 +305,64 @@ func TestPrivateKeysAreReadInEveryUsualForm(t *testing.T) {
 	}
 	if _, err := ParsePrivateKey(private, nil); err == nil || !strings.Contains(err.Error(), "password") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestEveryVersionOfTheFormatIsRead: 0.1 comes with a chain of certificates and
+// a promise of the log, 0.3 with the one certificate and a proof.
+func TestEveryVersionOfTheFormatIsRead(t *testing.T) {
+	s := sigtest.New(t)
+	private, public, err := GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer, err := ParsePrivateKey(private, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pub, err := ParsePublicKey(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := SignBlob(t.Context(), signer, theFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for media, want := range map[string]bool{
+		"application/vnd.dev.sigstore.bundle+json;version=0.1": true,
+		"application/vnd.dev.sigstore.bundle+json;version=0.2": true,
+		"application/vnd.dev.sigstore.bundle+json;version=0.3": true,
+		"application/vnd.dev.sigstore.bundle.v0.3+json":        true,
+		"application/vnd.dev.sigstore.bundle.v0.4+json":        false,
+		"application/json": false,
+		"":                 false,
+	} {
+		t.Run(media, func(t *testing.T) {
+			parts := s.Parts(workflow, issuer, theFile)
+			parts.MediaType = media
+			if strings.HasSuffix(media, "0.1") || strings.HasSuffix(media, "0.2") {
+				cert := parts.VerificationMaterial.GetCertificate()
+				parts.VerificationMaterial.Content = &protobundle.VerificationMaterial_X509CertificateChain{
+					X509CertificateChain: &protocommon.X509CertificateChain{Certificates: []*protocommon.X509Certificate{cert}}}
+			}
+			if err := believes(t, sigtest.JSON(t, parts), s, sha(theFile)); (err == nil) != want {
+				t.Errorf("a certificate's: %v, want believed %v", err, want)
+			}
+			if err := believes(t, sigtest.JSON(t, parts), s, sha([]byte("another file"))); err == nil {
+				t.Error("a certificate's: believed for another file")
+			}
+			var b protobundle.Bundle
+			if err := protojson.Unmarshal(raw, &b); err != nil {
+				t.Fatal(err)
+			}
+			b.MediaType = media
+			byKey, err := ParseBundle(sigtest.JSON(t, &b))
+			if err == nil {
+				_, err = byKey.VerifyKey(pub, nil, sha(theFile))
+			}
+			if (err == nil) != want {
+				t.Errorf("a key's: %v, want believed %v", err, want)
+			}
+		})
 	}
 }
