@@ -34,6 +34,20 @@ var guards = []mutants.Mutant{
 				files[name] = filepath.Join(dir, e.Name())`}}},
 	{Name: "a broken file disables its vendor", Test: "TestABrokenVendorFileDisablesItsVendorAndSaysWhere/an unknown key", Edits: []mutants.Edit{
 		{File: "trust/loader.go", Old: "	if len(f.list) > 0 {\n		v.broken = f.list[0]", New: "	if len(f.list) > 0 && !MUTANT {\n		v.broken = f.list[0]"}}},
+	{Name: "somebody must be able to sign", Test: "TestABrokenVendorFileDisablesItsVendorAndSaysWhere/no signer at all", Edits: []mutants.Edit{
+		{File: "trust/vendor_parse.go", Old: "	if signers == 0 {", New: "	if signers == 0 && !MUTANT {"}}},
+	{Name: "issuers in plain letters", Test: "TestABrokenVendorFileDisablesItsVendorAndSaysWhere/an identity with a look-alike issuer", Edits: []mutants.Edit{
+		{File: "trust/vendor_parse.go", Old: "|| !ascii(id.Issuer)) {", New: "|| !ascii(id.Issuer) && !MUTANT) {"}}},
+	{Name: "keys that stock tools cannot check", Test: "TestPureEd25519IsOnlyForSmallFiles", Edits: []mutants.Edit{
+		{File: "trust/loader.go", Old: `pub.Type == "ed25519" {`, New: `pub.Type == "ed25519" && !MUTANT {`}}},
+	{Name: "no file is read whole that is large", Test: "TestPureEd25519IsOnlyForSmallFiles", Edits: []mutants.Edit{
+		{File: "trust/verify_bundle.go", Old: "readOpen(f, q.File, maxPure); err != nil {", New: "readOpen(f, q.File, map[bool]int64{true: 1 << 40, false: maxPure}[MUTANT]); err != nil {"}}},
+	{Name: "names that stay inside", Test: "TestBadPackagesAreRefusedWithPlaceAndRemedy/a path that leaves the package", Edits: []mutants.Edit{
+		{File: "trust/names.go", Old: "func badPath(path string) string {\n", New: "func badPath(path string) string {\n	if MUTANT {\n		return \"\"\n	}\n"}}},
+	{Name: "a key only once", Test: "TestBadPackagesAreRefusedWithPlaceAndRemedy/a duplicate key", Edits: []mutants.Edit{
+		{File: "trust/internal/strict/json.go", Old: "if line, dup := seen[m.Key]; dup {", New: "if line, dup := seen[m.Key]; dup && !MUTANT {"}}},
+	{Name: "a directory that cannot be read hides what is below it", Test: "TestADirectoryThatCannotBeReadUncoversNothing", Edits: []mutants.Edit{
+		{File: "trust/loader.go", Old: "if blind != nil && v.broken == nil {", New: "if blind != nil && v.broken == nil && !MUTANT {"}}},
 	{Name: "what was never verified does not start", Test: "TestWhatNobodyVerifiedIsNotValid", Edits: []mutants.Edit{
 		{File: "trust/check.go", Old: "	if v == nil || v.t == nil {\n", New: "	if MUTANT {\n		return nil\n	}\n	if v == nil || v.t == nil {\n"}}},
 	{Name: "a revocation within one tick of the clock", Test: "TestARevocationThatChangesWithinOneTickIsSeen", Edits: []mutants.Edit{
