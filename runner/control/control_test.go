@@ -332,7 +332,7 @@ func TestTheShapeOfStatusIsTheGoldenOne(t *testing.T) {
 		Sandbox: Sandbox{Layers: []string{"mount"}, Memory: "weak"}, KeepAwake: "installing", Policy: Policy{Digest: "d", Since: at, Rejected: "r", Problems: []string{"p"}},
 		Vendors: Vendors{Digest: "v", Names: []string{"example"}}, Journal: Journal{Records: 9}, NextCheck: &at,
 		Updaters: []Updater{{
-			ID: "com.example.a", Vendor: "example", Version: "1.0.0", Digest: "d", Source: "command", Registered: at, State: Waiting,
+			ID: "com.example.a", Vendor: "example", Version: "1.0.0", Digest: "d", Source: "command", Artifacts: "statement", Registered: at, State: Waiting,
 			Current: &Item{Update: "a-2", Action: "install", State: Waiting, Verdict: "wait", WaitsFor: []string{"user_away"}, Check: &at},
 			Updates: []Update{{ID: "a-2", Title: "A 2", Version: "2.0.0", Found: at, State: Waiting, Step: "install"}},
 		}},
