@@ -36,6 +36,26 @@
 // ticks: [Gatherer.Watch] is woken by devices, inotify, netlink, D-Bus, pressure
 // triggers and the clock.
 //
+// # Windows and macOS
+//
+// What Windows and macOS answer is judged by functions that are built and
+// tested everywhere (sessions_wts.go, windows_answers.go, macos_answers.go);
+// the questions are asked in files of the system's name. Nothing is watched
+// there yet: changes are seen at the next look.
+//
+// On Windows presence is the least over all sessions, of which GetLastInputInfo
+// tells lull's own and Terminal Services the others. A list that lacks lull's
+// own session, and a session that does not tell its last input, make it unknown.
+// A service (session 0) has no input and no screen of its own, so it never
+// judges by them; what fills a user's screen is unknown to it. The Windows
+// sources run under Wine in the gate, whose list of sessions is empty: presence
+// from real sessions, disks below a volume and their counters, thermal zones and
+// battery flags were tested with recorded forms of their answers only.
+//
+// On macOS IOKit is asked without cgo. Its files compile and are vetted in the
+// gate, and were never run on a Mac; what they hand over is tested everywhere.
+// Network facts have no source there.
+//
 // # Captured machines
 //
 // [Capture] writes a machine as a txtar archive, without names that people gave,

@@ -122,7 +122,7 @@ func readLocalFile(file string) ([]byte, time.Time, error) {
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	if err := localTrusted(info); err != nil {
+	if err := localTrusted(f, info); err != nil {
 		return nil, time.Time{}, fmt.Errorf("%s %w", file, err)
 	}
 	data := make([]byte, info.Size())
@@ -133,16 +133,14 @@ func readLocalFile(file string) ([]byte, time.Time, error) {
 }
 
 // localTrusted refuses files that are not plain, too big or not the administrator's.
-func localTrusted(info fs.FileInfo) error {
+func localTrusted(f *os.File, info fs.FileInfo) error {
 	switch {
 	case !info.Mode().IsRegular():
 		return errors.New("is not a regular file; replace it by one")
 	case info.Size() == 0 || info.Size() > maxLocalFile:
 		return fmt.Errorf("has %d bytes; allowed are 1 to %d", info.Size(), maxLocalFile)
-	case info.Mode().Perm()&0o022 != 0:
-		return errors.New("is writable by others; chmod go-w it")
 	}
-	return ownedByAdmin(info)
+	return ownedByAdmin(f, info)
 }
 
 // parseLocal parses one file of facts.d. Unknown keys are refused.

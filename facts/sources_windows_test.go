@@ -217,6 +217,47 @@ func TestTheVolumeOfADirectoryIsFound(t *testing.T) {
 	}
 }
 
+// A file of facts.d that others may change is not the administrator's word.
+func TestFactsThatOthersMayChangeAreNotBelieved(t *testing.T) {
+	for name, c := range map[string]struct {
+		access string // SDDL; Wine keeps what Unix modes can say
+		want   State
+	}{
+		"the owner's alone":   {"D:P(A;;FA;;;BA)(A;;FA;;;SY)(A;;FA;;;OW)", Known},
+		"everybody may read":  {"D:P(A;;FA;;;BA)(A;;FA;;;SY)(A;;FR;;;WD)", Known},
+		"everybody may write": {"D:P(A;;FA;;;BA)(A;;FA;;;WD)", Unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := tempDir(t)
+			file := filepath.Join(dir, "desk.json")
+			if err := os.WriteFile(file, []byte(`{"desk": {"value": 7}}`), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			sd, err := windows.SecurityDescriptorFromString(c.access)
+			if err != nil {
+				t.Fatal(err)
+			}
+			list, _, err := sd.DACL()
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = windows.SetNamedSecurityInfo(file, windows.SE_FILE_OBJECT, windows.DACL_SECURITY_INFORMATION|windows.PROTECTED_DACL_SECURITY_INFORMATION, nil, nil, list, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			g, err := New(Options{LocalDir: dir})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer g.Close()
+			s := g.Snapshot(context.Background(), Set{LocalFacts: true}, Target{})
+			if got := s.Get("local.desk"); got.State != c.want {
+				t.Errorf("got %+v, want %s; %v", got, c.want, s.Meta())
+			}
+		})
+	}
+}
+
 func TestSleepIsTheDifferenceOfTwoClocks(t *testing.T) {
 	if slept := totalSleep(sinceBoot()); slept < -time.Second || slept > sinceBoot() {
 		t.Errorf("slept %v of %v", slept, sinceBoot())

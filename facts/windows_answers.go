@@ -109,6 +109,15 @@ func pendingRenames(data []byte) bool {
 	return part == 1 && length[0] > 0 && length[1] > 0
 }
 
+// mayChange reports whether an entry of an access list lets its owner change
+// the file, its access or its owner. Entries that only deny, or that only
+// directories hand down, do not; kinds that are not known count as if they did.
+func mayChange(kind, flags byte, mask uint32) bool {
+	const denied, audit, inheritOnly = 1, 2, 8
+	const change = 0x2 | 0x4 | 0x10 | 0x100 | 0x10000 | 0x40000 | 0x80000 | 0x10000000 | 0x40000000 // write, append, attributes, delete, access, owner, all, generic write
+	return kind != denied && kind != audit && flags&inheritOnly == 0 && mask&change != 0
+}
+
 // diskExtents reads VOLUME_DISK_EXTENTS: the numbers of the disks below a
 // volume, each once; nil when they are not told.
 func diskExtents(data []byte) []uint32 {

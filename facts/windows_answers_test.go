@@ -116,6 +116,32 @@ func TestOnlyFilesToReplaceWaitForAReboot(t *testing.T) {
 	}
 }
 
+func TestWhoMayChangeAFile(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind, flags byte
+		mask        uint32
+		want        bool
+	}{
+		"read and execute":           {0, 0, 0x1200a9, false},
+		"modify":                     {0, 0, 0x1301bf, true},
+		"everything":                 {0, 0, 0x1f01ff, true},
+		"generic everything":         {0, 0, 0x10000000, true},
+		"change the access list":     {0, 0, 0x40000, true},
+		"take it over":               {0, 0, 0x80000, true},
+		"append":                     {0, 0, 0x4, true},
+		"denied":                     {1, 0, 0x1f01ff, false},
+		"handed down to others only": {0, 8 | 1 | 2, 0x1f01ff, false},
+		"inherited":                  {0, 0x10, 0x1f01ff, true},
+		"a kind with conditions":     {9, 0, 0x1f01ff, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := mayChange(c.kind, c.flags, c.mask); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
 func extents(disks ...uint32) []byte {
 	out := binary.LittleEndian.AppendUint32(nil, uint32(len(disks)))
 	out = append(out, 0, 0, 0, 0)

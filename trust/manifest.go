@@ -35,6 +35,17 @@ type File struct {
 // Executable tells whether the file may be a program (mode "exec").
 func (file File) Executable() bool { return file.Mode == ModeExec }
 
+// runs reports whether the scan or an action starts the payload file name.
+func (m *Manifest) runs(name string) bool {
+	starts := func(exec []string) bool { return len(exec) > 0 && exec[0] == name }
+	for _, a := range m.Actions {
+		if starts(a.Exec) {
+			return true
+		}
+	}
+	return starts(m.Scan.Exec)
+}
+
 // The modes of a payload file; "" means ModeData.
 const (
 	ModeExec = "exec"

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -133,7 +134,7 @@ func (s *source) fill(ctx context.Context, m *Manifest) error {
 		if reserved(name) {
 			continue
 		}
-		f, err := s.describe(ctx, name)
+		f, err := s.describe(ctx, name, m.runs(name))
 		if err != nil {
 			return err
 		}
@@ -151,7 +152,9 @@ func (s *source) fill(ctx context.Context, m *Manifest) error {
 	return nil
 }
 
-func (s *source) describe(ctx context.Context, name string) (*File, error) {
+// describe hashes a file. A program is told by its mode; on Windows, whose files
+// have no such mode, by program: the manifest runs it.
+func (s *source) describe(ctx context.Context, name string, program bool) (*File, error) {
 	file, err := s.dir.Open(name)
 	if err != nil {
 		return nil, s.fileError(name, err)
@@ -166,7 +169,7 @@ func (s *source) describe(ctx context.Context, name string) (*File, error) {
 		return nil, s.fileError(name, err)
 	}
 	f := &File{Path: name, SHA256: fmt.Sprintf("%x", digest), Size: size, Mode: ModeData}
-	if info.Mode().Perm()&0o111 != 0 {
+	if info.Mode().Perm()&0o111 != 0 || runtime.GOOS == "windows" && program {
 		f.Mode = ModeExec
 		first := make([]byte, scriptHead)
 		n, _ := file.ReadAt(first, 0)
@@ -319,7 +322,7 @@ func StateArtifacts(ctx context.Context, d *UpdateDocument, dir string, names ..
 	defer src.close()
 	d.Artifacts = []Artifact{}
 	for _, name := range slices.Sorted(slices.Values(names)) {
-		f, err := src.describe(ctx, name)
+		f, err := src.describe(ctx, name, false)
 		if err != nil {
 			return err
 		}

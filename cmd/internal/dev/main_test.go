@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"go/ast"
 	"os"
 	"path/filepath"
 	"slices"
@@ -185,5 +186,21 @@ func TestAMistypedStageOrTargetIsNamed(t *testing.T) {
 	}
 	if got, err := chooseTargets([]string{"trust"}); err != nil || len(got) != 3 {
 		t.Errorf("trust: got %d targets, %v, want 3", len(got), err)
+	}
+}
+
+// A test that was renamed would run under Wine again, or never be looked for.
+func TestWhatIsLeftOutUnderWineExists(t *testing.T) {
+	t.Chdir(root)
+	tests, err := testFuncs(func(fn *ast.FuncDecl) bool { return strings.HasPrefix(fn.Name.Name, "Test") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range winePackages {
+		for _, s := range p.Skip {
+			if !slices.Contains(tests, testFunc{strings.TrimPrefix(p.Dir, "./"), s.Test}) || s.Why == "" {
+				t.Errorf("%s has no test %s, or no reason to leave it out", p.Dir, s.Test)
+			}
+		}
 	}
 }
