@@ -72,7 +72,7 @@ const (
 func newBus(r *root, o *Options) *bus {
 	b := &bus{root: r, addr: o.SystemBus, deadline: o.Deadline, log: o.Logger, listeners: map[int]func(string){}}
 	if b.addr == "" {
-		b.addr = systemBusAddress()
+		b.addr = systemBusAddress(r)
 	}
 	b.services = map[string]*service{
 		logindName:   {name: logindName, fetch: fetchLogind, path: dbus.WithMatchPathNamespace("/org/freedesktop/login1")},
@@ -82,11 +82,11 @@ func newBus(r *root, o *Options) *bus {
 	return b
 }
 
-func systemBusAddress() string {
-	if addr := os.Getenv("DBUS_SYSTEM_BUS_ADDRESS"); addr != "" {
+func systemBusAddress(r *root) string {
+	if addr := os.Getenv("DBUS_SYSTEM_BUS_ADDRESS"); addr != "" && !r.below {
 		return addr
 	}
-	return "unix:path=/run/dbus/system_bus_socket"
+	return "unix:path=" + r.at("/run/dbus/system_bus_socket")
 }
 
 // errNoBus means that no bus is to be expected.

@@ -11,6 +11,7 @@ import (
 // Options of a Gatherer. The zero value gathers from the machine it runs on.
 type Options struct {
 	Root        string           // "/" (default), or the directory of a captured machine
+	Live        bool             // Root is a running machine's, such as its host's seen from a container, and not a captured one
 	LocalDir    string           // facts.d of the administrator; "" = none
 	LocalTypes  []string         // directories of the types of these facts, see LocalCatalogue; lowest first
 	Now         func() time.Time // default time.Now

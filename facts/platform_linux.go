@@ -7,7 +7,11 @@ import (
 )
 
 func platformCollectors(o *Options) ([]collector, error) {
-	r, err := newRoot(o.Root)
+	open := newRoot
+	if o.Live {
+		open = newLiveRoot
+	}
+	r, err := open(o.Root)
 	if err != nil {
 		return nil, err
 	}

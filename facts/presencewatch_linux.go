@@ -122,7 +122,7 @@ func (p *presenceCollector) watchTerminals(ctx context.Context, up, wake func())
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	add := func(path string, events uint32) {
-		if _, err := unix.InotifyAddWatch(fd, path, events); err != nil && full(err) {
+		if _, err := unix.InotifyAddWatch(fd, p.root.at(path), events); err != nil && full(err) {
 			fail(err)
 		}
 	}

@@ -32,9 +32,21 @@ func newRoot(dir string) (*root, error) {
 		}
 		r.captured = c
 	}
+	return r.withMarks(), nil
+}
+
+// newLiveRoot is the root of a machine that runs, wherever it is mounted.
+func newLiveRoot(dir string) (*root, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, err
+	}
+	return (&root{dir: dir, below: filepath.Clean(dir) != "/"}).withMarks(), nil
+}
+
+func (r *root) withMarks() *root {
 	r.container = sync.OnceValue(func() bool { return isContainer(r) })
 	r.virtual = sync.OnceValue(func() bool { return isVirtual(r) })
-	return r, nil
+	return r
 }
 
 // open opens path below the root. It never blocks and never creates.

@@ -11,6 +11,7 @@ import (
 // without it.
 func (r *Runner) openFacts() (err error) {
 	r.facts, err = facts.New(facts.Options{
+		Root: r.opt.Machine, Live: r.opt.Machine != "",
 		LocalDir: r.paths.FactsLocal, LocalTypes: r.paths.FactTypes, AgentSocket: r.paths.AgentSocket, Own: r.ownWork, Now: r.now, Logger: r.log,
 	})
 	if err != nil {

@@ -191,3 +191,11 @@ func (r *Runner) writesTo(c candidate, pkg *trust.Package) string {
 	}
 	return filepath.Join(r.paths.State, "updaters")
 }
+
+// volumeOf is writesTo of what is under way; its package may be gone.
+func (r *Runner) volumeOf(sub subject) string {
+	if pkg := r.packages[sub.Updater]; pkg != nil {
+		return r.writesTo(candidate{subject: sub}, pkg)
+	}
+	return r.paths.State
+}

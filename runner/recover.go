@@ -85,7 +85,7 @@ func (r *Runner) settle(b startedBody) error {
 	a := &action{startedBody: b, proc: proc, began: r.now(), obligations: b.Decision.Obligations}
 	switch what {
 	case execute.Running:
-		a.snap = r.facts.Snapshot(context.Background(), r.demand(), facts.Target{})
+		a.snap = r.facts.Snapshot(context.Background(), r.demand(), facts.Target{Path: r.volumeOf(b.subject)})
 		r.resume(a)
 		r.follow(a)
 		return nil

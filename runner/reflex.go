@@ -17,7 +17,7 @@ import (
 type action struct {
 	startedBody
 	proc        *execute.Process
-	snap        facts.Snapshot // the facts it was started on
+	snap        facts.Snapshot // the facts it was started or thawed on: a use after them is a return
 	began       time.Time
 	obligations engine.Obligations
 
@@ -105,35 +105,42 @@ const (
 // loop, which records it. It ends when changes is closed.
 func (r *Runner) reflex(ctx context.Context, changes <-chan facts.Set) {
 	for range changes {
-		running := r.active.list()
-		if len(running) > 0 {
-			snap := r.facts.Snapshot(ctx, facts.Set{factIdle: true, factAC: true}, facts.Target{})
-			if !onAC(snap) {
-				r.awake.drop()
-			}
-			for _, a := range running {
-				r.react(a, snap)
-			}
+		if running := r.active.list(); len(running) > 0 {
+			r.glance(ctx, running...)
 		}
 		r.post(func() {})
 	}
 }
 
-func onAC(s facts.Snapshot) bool { ac, known := s.Get(factAC).V.(bool); return known && ac }
+// reflexFacts are asked for alone: it is quick.
+var reflexFacts = facts.Set{factIdle: true, factAC: true}
 
-// returned reports whether the user has touched the machine since a began, or
-// whether lull can no longer tell although it could before.
-func (a *action) returned(s facts.Snapshot, now time.Time) bool {
-	v := s.Get(factIdle)
-	if v.State != facts.Known {
-		return a.snap.Get(factIdle).State == facts.Known
+// glance looks at the machine and reacts to what it sees. What begins or goes on
+// is looked at once after that: whoever returned in between was told of before
+// there was anything to react with.
+func (r *Runner) glance(ctx context.Context, running ...*action) {
+	snap := r.facts.Snapshot(ctx, reflexFacts, facts.Target{})
+	if !onAC(snap) {
+		r.awake.drop()
 	}
-	return asSeconds(v.V) < now.Sub(a.began).Seconds()-returnSlack
+	for _, a := range running {
+		r.react(a, snap)
+	}
 }
 
-// returnSlack forgives the difference between the moment the facts were read
-// and the moment the program was started.
-const returnSlack = 0.5
+func onAC(s facts.Snapshot) bool { ac, known := s.Get(factAC).V.(bool); return known && ac }
+
+// returned reports whether the user has touched the machine since the facts that
+// a runs on, or whether lull can no longer tell although it could before. Without
+// a touch the idle time has grown by as much as has passed; with one it is less by
+// at least minAbsence, as that long it was then.
+func (a *action) returned(s facts.Snapshot, now time.Time) bool {
+	before, v := a.snap.Get(factIdle), s.Get(factIdle)
+	if v.State != facts.Known || before.State != facts.Known {
+		return before.State == facts.Known
+	}
+	return asSeconds(v.V) < asSeconds(before.V)+now.Sub(a.snap.At()).Seconds()-minAbsence/2
+}
 
 func asSeconds(v any) float64 {
 	switch n := v.(type) {
@@ -148,11 +155,11 @@ func asSeconds(v any) float64 {
 // react does what the decision's obligations say when the user has returned.
 // It only takes away: it never thaws.
 func (r *Runner) react(a *action, s facts.Snapshot) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	if !a.cares() || !a.returned(s, r.now()) {
 		return
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
 	if !a.frozen.IsZero() || a.ending || a.proc == nil {
 		return
 	}

@@ -85,6 +85,7 @@ func (r *Runner) start(ctx context.Context, c candidate, pkg *trust.Package, v *
 func (r *Runner) follow(a *action) {
 	r.active.add(a)
 	r.keepAwake()
+	r.glance(context.Background(), a)
 	go a.listen()
 	go func() {
 		res := a.proc.Wait()

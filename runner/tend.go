@@ -3,6 +3,7 @@ package runner
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/lullhq/lull/engine"
@@ -29,9 +30,9 @@ func (r *Runner) tendOne(ctx context.Context, a *action) time.Time {
 	if frozen.IsZero() || ending {
 		return time.Time{}
 	}
-	d, next, ok := r.redecide(ctx, a)
+	d, snap, next, ok := r.redecide(ctx, a)
 	if ok && d.Verdict == engine.Run {
-		r.thaw(a, "user_away")
+		r.thaw(a, "user_away", snap)
 		return time.Time{}
 	}
 	limit := frozen.Add(time.Duration(a.obligations.MaxFrozenSeconds) * time.Second)
@@ -42,7 +43,7 @@ func (r *Runner) tendOne(ctx context.Context, a *action) time.Time {
 		// Work that must not run twice is not thrown away: it goes on, as
 		// gently as the machine can make it.
 		r.throttle(a)
-		r.thaw(a, "frozen_too_long")
+		r.thaw(a, "frozen_too_long", snap)
 		return time.Time{}
 	}
 	r.end(a, "frozen_too_long")
@@ -50,30 +51,37 @@ func (r *Runner) tendOne(ctx context.Context, a *action) time.Time {
 }
 
 // redecide asks whether a would be started now, on facts alone and as if it
-// were not running.
-func (r *Runner) redecide(ctx context.Context, a *action) (engine.Decision, time.Time, bool) {
+// were not running. The facts are those of the volume that it writes to.
+func (r *Runner) redecide(ctx context.Context, a *action) (engine.Decision, facts.Snapshot, time.Time, bool) {
 	u, up, at, ok := r.state.get(a.subject)
 	if !ok {
-		return engine.Decision{}, time.Time{}, false
+		return engine.Decision{}, facts.Snapshot{}, time.Time{}, false
 	}
-	d, _, _, next := r.decideOn(ctx, candidate{subject: a.subject, u: u, up: up, at: at}, trust.Unchecked())
-	return d, next.Earliest(), true
+	d, _, snap, next := r.decideOn(ctx, candidate{subject: a.subject, u: u, up: up, at: at}, trust.Unchecked())
+	return d, snap, next.Earliest(), true
 }
 
-// thaw lets a frozen action go on. It adds work, so the record comes first.
-func (r *Runner) thaw(a *action, why string) {
+// thaw lets a frozen action go on, on the facts that this was decided on. It adds
+// work, so the record comes first.
+func (r *Runner) thaw(a *action, why string, snap facts.Snapshot) {
 	if _, err := r.record(kindThawed, pausedBody{a.subject, a.ID, why}); err != nil {
 		return
 	}
+	if a.goOn(snap, r.log) {
+		r.glance(context.Background(), a)
+	}
+}
+
+// goOn thaws the program itself.
+func (a *action) goOn(snap facts.Snapshot, log *slog.Logger) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err := a.proc.Thaw(); err != nil {
-		r.log.Error("could not thaw", "updater", a.Updater, "action", a.Action, "err", err)
-		return
+		log.Error("could not thaw", "updater", a.Updater, "action", a.Action, "err", err)
+		return false
 	}
-	a.frozen = time.Time{}
-	a.snap = r.facts.Snapshot(context.Background(), r.demand(), facts.Target{})
-	a.began = r.now()
+	a.frozen, a.snap = time.Time{}, snap
+	return true
 }
 
 // end asks a to stop and sees to it that it does.
