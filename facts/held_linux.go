@@ -54,26 +54,16 @@ func (a agentReport) seated(l *logindState) bool {
 }
 
 // keepLooking has whoever watches look again before the looks at a hold are too
-// far apart: agents tell of a user who comes, not of one who goes. The timer runs
-// only during a hold, and only while somebody watches. The caller holds p.mu.
+// far apart, and while there is a reason not to disturb: agents tell of a user
+// who comes, not of one who goes, and nobody tells when a call or a film ends.
 func (p *presenceCollector) keepLooking() {
-	if !p.held.holding && !p.busyHeld.holding || len(p.wakers) == 0 || p.again != nil {
-		return
+	if p.held.holding || p.busyHeld.holding {
+		p.holds.arm(heldBreak / 2)
 	}
-	p.again = time.AfterFunc(heldBreak/2, func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		p.again = nil
-		for wake := range p.wakers {
-			(*wake)(agentHeldSeconds, agentBusySeconds)
-		}
-	})
+	if len(p.busy.since) > 0 {
+		p.reasonsEnd.arm(busyAgain)
+	}
 }
 
-// stopLooking stops the timer when nobody watches any more. The caller holds p.mu.
-func (p *presenceCollector) stopLooking() {
-	if len(p.wakers) == 0 && p.again != nil {
-		p.again.Stop()
-		p.again = nil
-	}
-}
+// busyAgain is how often reasons not to disturb are looked at again.
+const busyAgain = 30 * time.Second

@@ -1,6 +1,8 @@
 package facts
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,25 +76,23 @@ func TestAHoldIsLookedAtInTimeWhileSomebodyWatches(t *testing.T) {
 		var p presenceCollector
 		p.held.look(time.Minute, true, false)
 		p.keepLooking()
-		if p.again != nil {
+		if p.holds.timer != nil {
 			t.Error("nobody watches: want no timer")
 		}
-		woken := 0
-		wake := func(...fact) { woken++ }
-		p.wakers = map[*func(...fact)]bool{&wake: true}
+		ctx, cancel := context.WithCancel(t.Context())
+		var woken atomic.Int32
+		go p.holds.watch(ctx, func() { woken.Add(1) })
+		synctest.Wait()
 		p.keepLooking()
 		p.keepLooking()
 		time.Sleep(heldBreak)
-		synctest.Wait()
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if woken != 1 {
-			t.Errorf("woken %d times in %v, want once: whoever looks arms the timer again", woken, heldBreak)
+		if n := woken.Load(); n != 1 {
+			t.Errorf("woken %d times in %v, want once: whoever looks arms the timer again", n, heldBreak)
 		}
 		p.keepLooking()
-		clear(p.wakers)
-		p.stopLooking()
-		if p.again != nil {
+		cancel()
+		synctest.Wait()
+		if p.holds.timer != nil {
 			t.Error("nobody watches any more: want no timer")
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // hostCollector knows what the machine is and how long it has been up.
@@ -98,7 +99,16 @@ func (h *hostCollector) collectChassis(b *batch) {
 func (*hostCollector) close() error { return nil }
 
 func (h *hostCollector) watch(ctx context.Context, want []bool, wake func(...fact)) {
-	if want[rebootPending] && h.root.captured == nil {
-		watchDir(ctx, "/run", func() { wake(rebootPending) })
+	if h.root.captured != nil {
+		<-ctx.Done()
+		return
 	}
+	var sources sync.WaitGroup
+	if want[rebootPending] {
+		sources.Go(func() { watchDir(ctx, h.root.at("/run"), func() { wake(rebootPending) }) })
+	}
+	if want[sinceResume] {
+		sources.Go(func() { watchClock(ctx, func() { wake(sinceResume) }) }) // which resume sets
+	}
+	sources.Wait()
 }

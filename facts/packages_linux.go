@@ -32,11 +32,18 @@ func newPackages(r *root, c *changes) *packagesCollector {
 }
 
 func packagesOf(r *root, c *changes, locks []string, mark string) *packagesCollector {
-	dirs := []string{path.Dir(mark)}
-	for _, lock := range locks {
-		dirs = append(dirs, path.Dir(lock))
+	p := &packagesCollector{root: r, changes: c, locks: locks, mark: mark}
+	p.names = dirSource(p.dirs()...)
+	return p
+}
+
+// dirs are where lock files appear.
+func (p *packagesCollector) dirs() []string {
+	dirs := []string{p.root.at(path.Dir(p.mark))}
+	for _, lock := range p.locks {
+		dirs = append(dirs, p.root.at(path.Dir(lock)))
 	}
-	return &packagesCollector{root: r, changes: c, locks: locks, mark: mark, names: dirSource(dirs...)}
+	return dirs
 }
 
 func (*packagesCollector) facts() []fact { return []fact{packagesLocked} }
@@ -64,7 +71,17 @@ func (p *packagesCollector) collect(_ context.Context, b *batch) {
 	if p.looked.due(b.now.boot, p.changes.since(p.names, b.now.boot)) {
 		p.find()
 	}
-	held, why := p.marked, ""
+	held, why := p.locked()
+	if why != "" && !held {
+		b.unknown(packagesLocked, why)
+		return
+	}
+	b.bool(packagesLocked, held, fromLocks)
+}
+
+// locked asks every lock; why says which could not be.
+func (p *packagesCollector) locked() (held bool, why string) {
+	held = p.marked
 	for i := range p.files {
 		h, err := p.files[i].held()
 		held = held || h
@@ -72,11 +89,7 @@ func (p *packagesCollector) collect(_ context.Context, b *batch) {
 			why = whyNot(p.files[i].path, err)
 		}
 	}
-	if why != "" && !held {
-		b.unknown(packagesLocked, why)
-		return
-	}
-	b.bool(packagesLocked, held, fromLocks)
+	return held, why
 }
 
 // find opens the locks that exist. To have one open is not to hold it, and

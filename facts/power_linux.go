@@ -42,7 +42,10 @@ var (
 	fromLogind     = &origin{"logind", good}
 )
 
-const supplyDir = "/sys/class/power_supply"
+const (
+	supplyDir       = "/sys/class/power_supply"
+	platformProfile = "/sys/firmware/acpi/platform_profile"
+)
 
 func (p *powerCollector) collect(ctx context.Context, b *batch) {
 	if b.wantsAny(onAC, powerSource, batteryPercent) {
@@ -129,7 +132,7 @@ func (p *powerCollector) collectSaver(ctx context.Context, b *batch) {
 	}
 	if p.profiled.due(b.now.boot, 0) {
 		p.profile.close()
-		p.profile = p.root.keepIf("/sys/firmware/acpi/platform_profile", 64)
+		p.profile = p.root.keepIf(platformProfile, 64)
 	}
 	if p.profile == nil {
 		b.unknown(saver, "neither a power profile service nor a platform profile")
@@ -164,8 +167,4 @@ func (p *powerCollector) close() error {
 	p.forgetSupplies()
 	p.profile.close()
 	return nil
-}
-
-func (p *powerCollector) watch(ctx context.Context, want []bool, wake func(...fact)) {
-	watchUevents(ctx, "power_supply", func() { wake(onAC, powerSource, batteryPercent) })
 }

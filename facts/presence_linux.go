@@ -26,13 +26,14 @@ type presenceCollector struct {
 	sources  []presenceSource
 	troubles troubles // watches of input that do not work while somebody waits
 
+	holds, reasonsEnd reminder
+
 	mu        sync.Mutex // guards what follows
 	terminals terminalWatch
 	sessions  sessionWatch
 	busy      busyWatch
 	held      holdWatch     // of the idle time
 	busyHeld  holdWatch     // of the reasons not to disturb
-	again     *time.Timer   // looks again during a hold; nil = not armed
 	previous  time.Duration // boot time of the last use at the last look
 	wakers    map[*func(...fact)]bool
 

@@ -22,11 +22,14 @@ func (p *presenceCollector) watch(ctx context.Context, want []bool, wake func(..
 	defer func() {
 		p.mu.Lock()
 		delete(p.wakers, &wake)
-		p.stopLooking()
 		p.mu.Unlock()
 	}()
 	var sources sync.WaitGroup
 	sources.Go(func() { p.bus.watch(ctx, logindName, func() { wake(presenceFacts...) }) })
+	sources.Go(func() { p.holds.watch(ctx, func() { wake(agentHeldSeconds, agentBusySeconds) }) })
+	if want[busy] || want[busySeconds] || want[agentBusySeconds] {
+		sources.Go(func() { p.reasonsEnd.watch(ctx, func() { wake(busy, busySeconds) }) })
+	}
 	if anyWanted(want, idleFacts) && p.root.captured == nil && !p.root.container() {
 		idle := func() { wake(idleFacts...) }
 		sources.Go(func() {

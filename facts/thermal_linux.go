@@ -29,6 +29,7 @@ type thermalCollector struct {
 	zones    []thermalZone
 	cooling  []*kept
 	seen     time.Duration // boot time of the last increase of a counter; 0 = never
+	cooler   reminder
 }
 
 type throttleCounter struct {
@@ -67,6 +68,25 @@ func (t *thermalCollector) collect(_ context.Context, b *batch) {
 		return
 	}
 	b.bool(throttled, slowed, from)
+	if slowed { // nothing tells when it ends
+		t.cooler.arm(coolAgain)
+	}
+}
+
+// coolAgain is how often a machine that is too hot is looked at again.
+const coolAgain = 30 * time.Second
+
+// watch wakes on the kernel's events about heat, and now and then while it is too
+// hot.
+func (t *thermalCollector) watch(ctx context.Context, _ []bool, wake func(...fact)) {
+	if t.root.captured != nil {
+		<-ctx.Done()
+		return
+	}
+	told := func() { wake(throttled) }
+	both := startBoth(func() { t.cooler.watch(ctx, told) })
+	watchUevents(ctx, "thermal", told)
+	both.Wait()
 }
 
 func (t *thermalCollector) sources() int { return len(t.counters) + len(t.zones) + len(t.cooling) }
