@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"strings"
 	"time"
 
@@ -114,6 +116,9 @@ func (a *app) checkExpiries(context.Context) finding {
 }
 
 func (a *app) checkJournal(context.Context) finding {
+	if state, err := os.ReadDir(a.paths().State); len(state) == 0 && (err == nil || errors.Is(err, fs.ErrNotExist)) {
+		return finding{Name: "journal", OK: true, Detail: "none yet in " + a.paths().State + "; it begins when the daemon first runs"}
+	}
 	rep, err := journal.Verify(a.paths().State)
 	var damage *journal.Damage
 	if errors.As(err, &damage) {
