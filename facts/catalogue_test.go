@@ -3,6 +3,7 @@ package facts
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"regexp"
 	"runtime"
 	"slices"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
+
+var update = flag.Bool("update", false, "write README.md and testdata/machines/*.json anew")
 
 func TestFactsHaveUnitsInTheirNames(t *testing.T) {
 	suffix := map[string]string{"seconds": "_seconds", "bytes": "_bytes", "ratio": "_ratio", "percent": "_percent"}

@@ -3,7 +3,6 @@ package facts
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,8 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 )
-
-var update = flag.Bool("update", false, "write testdata/machines/*.json anew")
 
 // machineRoot unpacks an archive and returns the directory.
 func machineRoot(t *testing.T, archive []byte) string {
