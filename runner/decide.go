@@ -25,8 +25,8 @@ func (r *Runner) consider(ctx context.Context, c candidate) time.Time {
 		r.scheduleRestart(c)
 		return time.Time{}
 	}
-	if w := r.waiting[c.subject]; w != nil && w.refusal != nil {
-		return w.check // trust refused it; only a change of trust or a new package helps
+	if w := r.waiting[c.subject]; w != nil && w.refusal != nil && r.now().Before(w.check) {
+		return w.check // trust refused it; only a change of trust, a new package or time helps
 	}
 	d, in, snap, next := r.decideOn(ctx, c, trust.Unchecked())
 	if d.Verdict != engine.Run {
@@ -166,8 +166,14 @@ func (r *Runner) refuse(c candidate, pkg *trust.Package, d engine.Decision, err 
 		d.Verdict, d.DeniedBy = engine.Deny, []string{"trusted"}
 	}
 	body := refusedBody{subject: c.subject, Stage: "start", Code: trust.Code(err), Error: err.Error(), Package: pkg.Digest}
-	r.waiting[c.subject] = &waiting{candidate: c, decision: d, refusal: &body, check: r.now().Add(refusedCheck), at: r.now()}
-	print := "refused " + body.Code + " " + body.Error
+	look, print := refusedCheck, "refused "+body.Code+" "+body.Error
+	if errors.Is(err, trust.ErrClock) { // nothing is denied: it waits for the clock, which the text tells
+		look, print = fallbackCheck, "refused "+body.Code
+		if d.Verdict != engine.Wait {
+			d.Verdict, d.DeniedBy, d.WaitsFor = engine.Wait, []string{}, []string{"clock_plausible"}
+		}
+	}
+	r.waiting[c.subject] = &waiting{candidate: c, decision: d, refusal: &body, check: r.now().Add(look), at: r.now()}
 	if r.decided[c.subject] != print {
 		r.decided[c.subject] = print
 		r.note(kindRefused, body)

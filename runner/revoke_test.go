@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -144,4 +145,40 @@ func TestARevokedVendorsFrozenWorkIsEnded(t *testing.T) {
 		t.Errorf("it ended as %s", rec.Body)
 	}
 	m.refusedAsRevoked()
+}
+
+// TestAClockThatCannotBeRightMakesTrustWait: nothing is denied, and once the
+// clock is right again work goes on.
+func TestAClockThatCannotBeRightMakesTrustWait(t *testing.T) {
+	m := newMachine(t, nil)
+	var behind atomic.Int64
+	m.now = func() time.Time { return time.Now().Add(-time.Duration(behind.Load())) }
+	c := m.start()
+	if _, err := m.register(c); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 40*time.Second, func() (bool, string) { p := m.phase(); return p == "installed", p })
+	scans := m.ran("scan begin")
+	scan := func() {
+		t.Helper()
+		if _, err := c.Do(context.Background(), "scan", updaterID, control.Request{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	behind.Store(int64(400 * 24 * time.Hour))
+	scan()
+	eventually(t, 20*time.Second, func() (bool, string) {
+		s, err := c.Status(context.Background())
+		if err != nil || len(s.Updaters) != 1 || s.Updaters[0].Current == nil {
+			return false, fmt.Sprintf("nothing waits: %+v, %v", s.Updaters, err)
+		}
+		now := s.Updaters[0].Current
+		return now.Code == "clock_implausible" && now.State == control.Waiting && now.Verdict == "wait" && len(now.DeniedBy) == 0, fmt.Sprintf("%+v", now)
+	})
+	if n := m.ran("scan begin"); n != scans {
+		t.Errorf("the scan ran %d times by a clock that cannot be right", n-scans)
+	}
+	behind.Store(0)
+	scan() // any event will do: the look that was put off is due now
+	eventually(t, 20*time.Second, func() (bool, string) { return m.ran("scan begin") > scans, "the scan still waits" })
 }

@@ -151,7 +151,10 @@ func (r *Runner) waitingItem(w *waiting) *control.Item {
 		it.State = control.Denied
 	}
 	if w.refusal != nil {
-		it.State, it.Code, it.Error = control.Denied, w.refusal.Code, w.refusal.Error
+		it.Code, it.Error = w.refusal.Code, w.refusal.Error
+		if it.Code != trust.Code(trust.ErrClock) {
+			it.State = control.Denied
+		}
 	}
 	return it
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -207,7 +208,7 @@ func TestSeveralDeploymentsAreAskedOneByOne(t *testing.T) {
 	w.write("file", "a file")
 	ask := func(signed *sigtest.Sigstore, edit func(*VerifyOptions)) (*VerifyResult, error) {
 		w.write("file.bundle", string(signed.Sign(workflow, gitHub, []byte("a file"))))
-		o := VerifyOptions{File: w.path("file"), Bundle: w.path("file.bundle"), Identity: workflow, Issuer: gitHub, RootDirs: []string{w.path("none"), w.path("roots")}}
+		o := VerifyOptions{File: w.path("file"), Bundle: w.path("file.bundle"), Identity: workflow, Issuer: gitHub, RootDirs: []string{w.path("none"), w.path("roots")}, BaseDir: w.dir, Unprivileged: true}
 		if edit != nil {
 			edit(&o)
 		}
@@ -233,6 +234,16 @@ func TestSeveralDeploymentsAreAskedOneByOne(t *testing.T) {
 		o.TrustedRoots = []string{w.path("roots/a-first.json"), w.path("roots/corp.json")}
 	})
 	wantCode(t, err, "root_unavailable", "a-first.json")
+
+	// One that others could have put there is not believed, unless it is given.
+	if err := os.Chmod(w.path("roots/corp.json"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	_, err = ask(s, nil)
+	wantCode(t, err, "unsafe_permissions", "corp.json")
+	if _, err := ask(s, func(o *VerifyOptions) { o.TrustedRoots = []string{w.path("roots/corp.json")} }); err != nil {
+		t.Errorf("the root that was given: %v", err)
+	}
 }
 
 func TestVerifyBundleAnswersAboutAnySignature(t *testing.T) {
@@ -250,12 +261,14 @@ func TestVerifyBundleAnswersAboutAnySignature(t *testing.T) {
 		ask  VerifyOptions
 		code string // "" when believed
 	}{
-		"a certificate":                    {keyless, ""},
-		"a certificate, by digest":         {with(keyless, func(o *VerifyOptions) { o.File, o.Digest = "", digest }), ""},
-		"a certificate, root from roots.d": {with(keyless, func(o *VerifyOptions) { o.TrustedRoots, o.RootDirs = nil, []string{w.path("roots")} }), ""},
-		"an anchored expression":           {with(keyless, func(o *VerifyOptions) { o.Identity, o.IdentityRegexp = "", `https://github\.com/example/reader/.*` }), ""},
-		"a key":                            {byKey, ""},
-		"a key, by digest":                 {with(byKey, func(o *VerifyOptions) { o.File, o.Digest = "", digest }), ""},
+		"a certificate":            {keyless, ""},
+		"a certificate, by digest": {with(keyless, func(o *VerifyOptions) { o.File, o.Digest = "", digest }), ""},
+		"a certificate, root from roots.d": {with(keyless, func(o *VerifyOptions) {
+			o.TrustedRoots, o.RootDirs, o.BaseDir, o.Unprivileged = nil, []string{w.path("roots")}, w.dir, true
+		}), ""},
+		"an anchored expression": {with(keyless, func(o *VerifyOptions) { o.Identity, o.IdentityRegexp = "", `https://github\.com/example/reader/.*` }), ""},
+		"a key":                  {byKey, ""},
+		"a key, by digest":       {with(byKey, func(o *VerifyOptions) { o.File, o.Digest = "", digest }), ""},
 
 		"an attestation":                 {with(keyless, func(o *VerifyOptions) { o.Bundle = w.path("file.att") }), ""},
 		"an attestation of another file": {with(keyless, func(o *VerifyOptions) { o.Bundle, o.File = w.path("file.att"), w.path("etc/example.yaml") }), "bad_signature"},

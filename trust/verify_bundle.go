@@ -32,6 +32,8 @@ type VerifyOptions struct {
 
 	TrustedRoots []string // trusted_root.json files; for a certificate one of them must confirm it
 	RootDirs     []string // roots.d directories, used for a certificate when TrustedRoots is empty
+	BaseDir      string   // their ownership is checked from here downward; default "/"
+	Unprivileged bool     // their files may belong to the current user instead of root
 }
 
 // VerifyResult is what a verification established.
@@ -193,7 +195,7 @@ func (q *question) loadRoots() error {
 		}
 	}
 	for _, path := range paths {
-		r, err := readRoot(path)
+		r, err := q.readRoot(path, found)
 		if err != nil && found {
 			q.blind = err // another one may confirm it
 			continue
@@ -227,8 +229,18 @@ func rootPaths(dirs []string) []string {
 	return out
 }
 
-func readRoot(path string) (*rootFile, error) {
-	data, err := readRegular(path, sig.MaxRoot)
+// readRoot believes a root that was found only if nobody else could have put it
+// there; one that was given is the caller's word.
+func (q *question) readRoot(path string, found bool) (*rootFile, error) {
+	read := readRegular
+	if found {
+		own := owners{base: "/", unprivileged: q.Unprivileged}
+		if q.BaseDir != "" {
+			own.base = q.BaseDir
+		}
+		read = own.readFile
+	}
+	data, err := read(path, sig.MaxRoot)
 	if err != nil {
 		return nil, err
 	}

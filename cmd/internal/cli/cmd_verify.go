@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"os"
 	"strings"
 
 	"github.com/lullhq/lull/trust"
@@ -48,7 +49,8 @@ func (a *app) verify(c *cobra.Command, o trust.VerifyOptions) error {
 		}
 		o.Bundle = o.File + ".sigstore.json"
 	}
-	o.RootDirs = a.paths().RootDirs
+	p := a.paths()
+	o.RootDirs, o.BaseDir, o.Unprivileged = p.RootDirs, p.Base(), os.Geteuid() != 0 || a.root != ""
 	r, err := trust.VerifyBundle(c.Context(), o)
 	if err != nil {
 		return err
