@@ -29,6 +29,14 @@
 // presence.agent_busy_seconds and presence.agent_held_seconds, so that a policy
 // can limit it in time.
 //
+// # Containers and guests
+//
+// A container shows its own view of the machine. Who uses it is unknown there, and
+// so is what it runs on, unless it shows power supplies: a sandbox may have made up
+// an empty list. With Options.Live and the host's root directory mounted into it,
+// lull sees the host. A virtual machine without supplies is assumed to be on AC
+// power, and a machine of its own without any is.
+//
 // # Cost
 //
 // Only wanted facts open files. What is read often is kept open and read with

@@ -99,7 +99,7 @@ func TestInputThatCannotBeWatchedMakesPresenceUnknownUntilItCan(t *testing.T) {
 func TestPressureThatCannotBeWatchedIsLookedAtUntilItCan(t *testing.T) {
 	r, _ := newRoot("/")
 	p := newPressure(r)
-	if fd, err := p.files[0].trigger(); err != nil {
+	if fd, err := p.files()[0].trigger(); err != nil {
 		t.Skipf("the kernel takes no pressure triggers: %v", err)
 	} else {
 		unix.Close(fd)

@@ -72,8 +72,12 @@ func (p *powerCollector) collectSupplies(b *batch) {
 		p.supplies = append(p.supplies, p.kept[i].read())
 	}
 	o := fromSupplies
-	if len(p.kept) == 0 && (p.root.container() || p.root.virtual()) {
-		o = fromNoSupplies // the host below may run on battery
+	if len(p.kept) == 0 && p.root.container() {
+		b.unknownAll("lull runs in a container, which shows no power supplies; its host may run on battery", onAC, powerSource, batteryPercent)
+		return
+	}
+	if len(p.kept) == 0 && p.root.virtual() {
+		o = fromNoSupplies // so may a guest's host, but most do not
 	}
 	storePower(b, p.supplies, o)
 }

@@ -3,12 +3,17 @@ package facts
 import (
 	"bytes"
 	"context"
+	"sync"
 )
 
 // pressureCollector reads PSI (Documentation/accounting/psi.rst), of the
 // user's slice where there is one: it measures the stalls that the user's
 // programs suffer, whoever causes them.
-type pressureCollector struct{ files [3]psiFile }
+type pressureCollector struct {
+	root  *root
+	once  sync.Once
+	found [3]psiFile
+}
 
 type psiFile struct {
 	slicePath      string
@@ -16,12 +21,19 @@ type psiFile struct {
 	some, full     fact
 }
 
-func newPressure(r *root) *pressureCollector {
-	file := func(name string, some, full fact) psiFile {
-		dir := userSlice(r) + "/" + name + ".pressure"
-		return psiFile{dir, r.keep(dir, 256), r.keep("/proc/pressure/"+name, 256), some, full}
-	}
-	return &pressureCollector{[3]psiFile{file("cpu", cpuSome, cpuFull), file("io", ioSome, ioFull), file("memory", memorySome, memoryFull)}}
+func newPressure(r *root) *pressureCollector { return &pressureCollector{root: r} }
+
+// files finds out, when pressure is first wanted, where the users' slice is.
+func (p *pressureCollector) files() []psiFile {
+	p.once.Do(func() {
+		slice := userSlice(p.root)
+		file := func(name string, some, full fact) psiFile {
+			dir := slice + "/" + name + ".pressure"
+			return psiFile{dir, p.root.keep(dir, 256), p.root.keep("/proc/pressure/"+name, 256), some, full}
+		}
+		p.found = [3]psiFile{file("cpu", cpuSome, cpuFull), file("io", ioSome, ioFull), file("memory", memorySome, memoryFull)}
+	})
+	return p.found[:]
 }
 
 // userSlice is the cgroup v2 directory of all users' sessions.
@@ -42,8 +54,8 @@ var (
 )
 
 func (p *pressureCollector) collect(_ context.Context, b *batch) {
-	for i := range p.files {
-		if f := &p.files[i]; b.wantsAny(f.some, f.full) {
+	for i := range p.files() {
+		if f := &p.found[i]; b.wantsAny(f.some, f.full) {
 			f.collect(b)
 		}
 	}
@@ -94,7 +106,10 @@ func parsePSI(data []byte, kind string) (percent float64, ok bool) {
 var avg10 = []byte(" avg10=")
 
 func (p *pressureCollector) close() error {
-	for _, f := range p.files {
+	for _, f := range p.found {
+		if f.machine == nil {
+			continue // never wanted
+		}
 		if f.slice != nil {
 			f.slice.close()
 		}

@@ -24,8 +24,8 @@ const unsettled = 10 * time.Second
 // watch wakes when pressure grows, and once more when it has settled.
 func (p *pressureCollector) watch(ctx context.Context, want []bool, wake func(...fact)) {
 	var triggers sync.WaitGroup
-	for i := range p.files {
-		f := &p.files[i]
+	for i := range p.files() {
+		f := &p.found[i]
 		if want[f.some] || want[f.full] {
 			triggers.Go(func() {
 				wake := func() { wake(f.some, f.full) }

@@ -98,7 +98,7 @@ func appendInt(b []byte, n int) []byte {
 func TestPressureOfARealLoadWakes(t *testing.T) {
 	r, _ := newRoot("/")
 	p := newPressure(r)
-	if fd, err := p.files[0].trigger(); err != nil {
+	if fd, err := p.files()[0].trigger(); err != nil {
 		t.Skipf("the kernel takes no pressure triggers (no PSI, or older than 6.4 without CAP_SYS_RESOURCE): %v", err)
 	} else {
 		unix.Close(fd)
