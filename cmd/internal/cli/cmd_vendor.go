@@ -77,15 +77,51 @@ func (a *app) vendorShowCommand() *cobra.Command {
 func printVendor(s *screen, v trust.Vendor) {
 	s.line("%s  enabled %s, expires %s  %s", s.bold(v.Name), quantity(v.Enabled, ""), day(v.Expires), s.faint(v.File))
 	for _, k := range v.Keys {
-		s.line("  key      %s  %s", k.ID, k.PEMFile)
+		s.line("  key      %s  %s%s", k.ID, k.PEMFile, terms(k.NotBefore, k.NotAfter, k.Revoked, k.AttestOnly, k.Root))
 	}
 	for _, i := range v.Identities {
-		s.line("  identity %s  %s%s by %s", i.ID, i.SAN, i.SANRegexp, i.Issuer)
+		s.line("  identity %s  %s%s by %s%s", i.ID, i.SAN, i.SANRegexp, i.Issuer, terms(i.NotBefore, i.NotAfter, i.Revoked, i.AttestOnly, i.Root))
 	}
 	for _, sc := range v.Scopes {
 		s.line("  scope    %s: %s of %s; writes %s; artifacts %s", orNone(sc.Updaters), orNone(sc.Actions), orNone(sc.Components),
 			orNone(append(append([]string{}, sc.Write...), sc.UnsafeWrite...)), bound(s, sc.Binding()))
+		if sc.MinVersion != "" || len(sc.Restart) > 0 || sc.HonorDeadlines {
+			s.line("           from version %s; restarts %s; deadlines honoured %s", orAny(sc.MinVersion), orNone(sc.Restart), quantity(sc.HonorDeadlines, ""))
+		}
 	}
+	for _, d := range v.DenyDigests {
+		s.line("  denied   sha256:%s", d)
+	}
+	if v.Audit.AttestedBy != "" {
+		s.line("  audit    by %s on %s  %s", v.Audit.AttestedBy, v.Audit.Date, s.faint(v.Audit.Report))
+	}
+}
+
+// terms is under what else a signer's word counts.
+func terms(from, to time.Time, revoked, attests bool, root string) (text string) {
+	if root != "" {
+		text += ", confirmed by root " + root
+	}
+	if !from.IsZero() {
+		text += ", from " + day(from)
+	}
+	if !to.IsZero() {
+		text += ", until " + day(to)
+	}
+	if attests {
+		text += ", attests only"
+	}
+	if revoked {
+		text += ", revoked"
+	}
+	return text
+}
+
+func orAny(version string) string {
+	if version == "" {
+		return "any"
+	}
+	return version
 }
 
 // bound says what states the artifacts. That nobody signs them is worth a colour.
