@@ -51,7 +51,7 @@ func TestWhatIsGatheredFitsTheSchemas(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.Close()
-	s := g.Snapshot(context.Background(), nil, Target{Path: tempDir(t)})
+	s := g.Snapshot(context.Background(), nil, Target{Path: t.TempDir()})
 	validate(t, Schema(), s.Facts())
 	validate(t, MetaSchema(), s.Meta())
 	if got, want := len(s.Meta()), len(Catalogue()); got != want {
@@ -117,7 +117,7 @@ func TestWhatIsNotKnownSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer g.Close()
-	s := g.Snapshot(context.Background(), nil, Target{Path: tempDir(t)})
+	s := g.Snapshot(context.Background(), nil, Target{Path: t.TempDir()})
 	for _, d := range Catalogue() {
 		v := s.Get(d.ID)
 		if v.State != Known && strings.TrimSpace(v.Why) == "" {

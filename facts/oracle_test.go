@@ -2,8 +2,6 @@ package facts
 
 import (
 	"context"
-	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -16,26 +14,6 @@ import (
 
 // gopsutil reads the same machine by other code: where it has an answer, ours
 // must agree.
-
-// tempDir is t.TempDir where os.RemoveAll works: Wine 8 lacks the way of
-// removing that Go 1.26 takes, so there the directory is emptied file by file.
-func tempDir(t *testing.T) string {
-	t.Helper()
-	if runtime.GOOS != "windows" {
-		return t.TempDir()
-	}
-	dir, err := os.MkdirTemp("", "lull-facts-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		files, _ := filepath.Glob(filepath.Join(dir, "*"))
-		for _, f := range append(files, dir) {
-			_ = os.Remove(f)
-		}
-	})
-	return dir
-}
 
 func everything(t *testing.T, target string) Snapshot {
 	t.Helper()
@@ -54,7 +32,7 @@ func near(got any, want, slack uint64) bool {
 }
 
 func TestGopsutilAgreesAboutTheMachine(t *testing.T) {
-	s := everything(t, tempDir(t))
+	s := everything(t, t.TempDir())
 	up, err := host.Uptime()
 	if err != nil || !near(s.Get("host.uptime_seconds").V, up, 30) {
 		t.Errorf("uptime: got %v, gopsutil says %d s (%v)", s.Get("host.uptime_seconds"), up, err)

@@ -32,7 +32,7 @@ func snapshotOf(t *testing.T, ids ...ID) Snapshot {
 		t.Fatal(err)
 	}
 	defer g.Close()
-	return g.Snapshot(context.Background(), want, Target{Path: tempDir(t)})
+	return g.Snapshot(context.Background(), want, Target{Path: t.TempDir()})
 }
 
 func TestTheLastInputLiesBetweenBootAndNow(t *testing.T) {
@@ -161,7 +161,7 @@ func TestAPendingRebootIsSeenInTheRegistry(t *testing.T) {
 // The system itself writes the value that is read.
 func TestAFileToBeReplacedAtBootIsAPendingReboot(t *testing.T) {
 	onWine(t)
-	dir := tempDir(t)
+	dir := t.TempDir()
 	name := func(base string) (string, *uint16) {
 		path := filepath.Join(dir, base)
 		if err := os.WriteFile(path, nil, 0o600); err != nil {
@@ -207,7 +207,7 @@ func TestTheNetworkListManagerAnswers(t *testing.T) {
 }
 
 func TestTheVolumeOfADirectoryIsFound(t *testing.T) {
-	dir := tempDir(t)
+	dir := t.TempDir()
 	root, err := volumeRoot(dir)
 	if err != nil || !strings.EqualFold(root, filepath.VolumeName(dir)+`\`) {
 		t.Errorf("%s lies on %q (%v)", dir, root, err)
@@ -228,7 +228,7 @@ func TestFactsThatOthersMayChangeAreNotBelieved(t *testing.T) {
 		"everybody may write": {"D:P(A;;FA;;;BA)(A;;FA;;;WD)", Unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := tempDir(t)
+			dir := t.TempDir()
 			file := filepath.Join(dir, "desk.json")
 			if err := os.WriteFile(file, []byte(`{"desk": {"value": 7}}`), 0o600); err != nil {
 				t.Fatal(err)

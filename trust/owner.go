@@ -25,14 +25,14 @@ const maxLinks = 40 // as many as Linux follows in one path
 // symbolic link counts as its owner's word, so its target is walked too.
 func (o owners) check(path string) error {
 	path = filepath.Clean(path)
-	if !within(filepath.ToSlash(path), filepath.ToSlash(o.base)) && o.base != "/" {
-		return o.from("/").check(path)
+	if top := rootOf(path); !within(filepath.ToSlash(path), filepath.ToSlash(o.base)) && o.base != top {
+		return o.from(top).check(path)
 	}
 	return o.walk(o.base, path, maxLinks)
 }
 
 func (o owners) walk(at, path string, links int) error {
-	rest := strings.Split(strings.TrimPrefix(strings.TrimPrefix(path, at), "/"), "/")
+	rest := strings.Split(strings.TrimPrefix(filepath.ToSlash(strings.TrimPrefix(path, at)), "/"), "/")
 	for {
 		info, err := os.Lstat(at)
 		if err != nil {
@@ -66,7 +66,13 @@ func (o owners) follow(link string, rest []string, links int) error {
 	if within(full, o.base) {
 		return o.walk(o.base, full, links-1)
 	}
-	return o.from("/").walk("/", full, links-1)
+	top := rootOf(full)
+	return o.from(top).walk(top, full, links-1)
+}
+
+// rootOf is the directory above all others of path: /, or C:\ on Windows.
+func rootOf(path string) string {
+	return filepath.VolumeName(path) + string(filepath.Separator)
 }
 
 // from is the same check with another beginning.

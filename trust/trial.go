@@ -13,7 +13,7 @@ import (
 // does not count. The file may belong to anybody, as it is not believed yet.
 func (t *Trust) TryVendor(path string) (*Vendor, []Problem) {
 	l := t.newLoader()
-	l.own = l.own.from("/")
+	l.own = l.own.from(rootOf(path))
 	l.own.anybody = true
 	maps.Copy(l.gen.vendors, t.current().vendors)
 	name := strings.TrimSuffix(filepath.Base(path), ".yaml")

@@ -234,7 +234,7 @@ func rootPaths(dirs []string) []string {
 func (q *question) readRoot(path string, found bool) (*rootFile, error) {
 	read := readRegular
 	if found {
-		own := owners{base: "/", unprivileged: q.Unprivileged}
+		own := owners{base: rootOf(path), unprivileged: q.Unprivileged}
 		if q.BaseDir != "" {
 			own.base = q.BaseDir
 		}
