@@ -104,6 +104,7 @@ var captureRules = []struct {
 	{"/proc/asound/card#/pcm#c/sub#/status", ifContains("state: RUNNING", "state: RUNNING")},
 	{"/run/systemd/netif/state", networkdLines},
 	{"/sys/hypervisor/type", wordsOr("hypervisor", "xen", "kvm")},
+	{kernelsSysfs, wholeNumber},
 	{"/sys/class/dmi/id/chassis_type", wholeNumber},
 	{"/sys/class/dmi/id/sys_vendor", contained(hypervisorNames)},
 	{"/sys/class/dmi/id/product_name", contained(hypervisorNames)},

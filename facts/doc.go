@@ -31,11 +31,11 @@
 //
 // # Containers and guests
 //
-// A container shows its own view of the machine. Who uses it is unknown there, and
-// so is what it runs on, unless it shows power supplies: a sandbox may have made up
-// an empty list. With Options.Live and the host's root directory mounted into it,
-// lull sees the host. A virtual machine without supplies is assumed to be on AC
-// power, and a machine of its own without any is.
+// A container hides who uses the machine: that is unknown there. Its sysfs is the
+// host's, power supplies included, so that without any AC power is assumed, as in
+// a virtual machine; a sandbox that makes up a sysfs of its own tells nothing, and
+// power is unknown. With Options.Live and the host's root directory mounted into
+// the container, lull sees the host.
 //
 // # Cost
 //

@@ -42,6 +42,10 @@ var (
 	fromLogind     = &origin{"logind", good}
 )
 
+// kernelsSysfs is in every Linux kernel's sysfs, which shows its power supplies in
+// containers too, and not in the one that a sandbox such as gVisor makes up.
+const kernelsSysfs = "/sys/kernel/uevent_seqnum"
+
 const (
 	supplyDir       = "/sys/class/power_supply"
 	platformProfile = "/sys/firmware/acpi/platform_profile"
@@ -72,12 +76,12 @@ func (p *powerCollector) collectSupplies(b *batch) {
 		p.supplies = append(p.supplies, p.kept[i].read())
 	}
 	o := fromSupplies
-	if len(p.kept) == 0 && p.root.container() {
-		b.unknownAll("lull runs in a container, which shows no power supplies; its host may run on battery", onAC, powerSource, batteryPercent)
-		return
-	}
-	if len(p.kept) == 0 && p.root.virtual() {
-		o = fromNoSupplies // so may a guest's host, but most do not
+	if len(p.kept) == 0 && (p.root.container() || p.root.virtual()) {
+		if !p.root.exists(kernelsSysfs) {
+			b.unknownAll("the sandbox that lull runs in has made up its sysfs; its host may run on battery", onAC, powerSource, batteryPercent)
+			return
+		}
+		o = fromNoSupplies // the host below a guest may run on battery, though most do not
 	}
 	storePower(b, p.supplies, o)
 }

@@ -194,7 +194,7 @@ func TestUnreadFactsOpenNothing(t *testing.T) {
 		{[]string{"facts.cpu.load1_per_core_ratio"}, []string{"/sys/devices/system/cpu/online", "/proc/loadavg"}, false},
 		{[]string{"facts.memory.available_bytes"}, []string{"/proc/meminfo"}, false},
 		{[]string{"facts.pressure.io.some_avg10_ratio"}, []string{"/proc/pressure/io", "/sys/fs/cgroup"}, false},
-		{[]string{"facts.power.on_ac"}, []string{"/sys/class/power_supply", "/run", "/.dockerenv", "/proc/1/environ", "/proc/sys/kernel/osrelease", "/proc/cpuinfo", "/sys/hypervisor", "/sys/class/dmi"}, false},
+		{[]string{"facts.power.on_ac"}, []string{"/sys/class/power_supply", "/run", "/.dockerenv", "/proc/1/environ", "/proc/sys/kernel/osrelease", "/proc/cpuinfo", "/sys/hypervisor", "/sys/class/dmi", kernelsSysfs}, false},
 		{[]string{"facts.inhibitors.shutdown"}, nil, true},
 	} {
 		t.Run(strings.Join(c.want, " "), func(t *testing.T) {
@@ -245,4 +245,38 @@ func descriptors(t *testing.T) (all []string) {
 		}
 	}
 	return all
+}
+
+func TestAnEmptyListOfSuppliesIsBelievedOfAKernelOnly(t *testing.T) {
+	for name, c := range map[string]struct {
+		container, kernel bool
+		want              cellState
+		quality           string
+	}{
+		"a machine of its own": {false, true, cellKnown, good},
+		"a container":          {true, true, cellKnown, assumed},
+		"a sandbox":            {true, false, cellUnknown, ""},
+	} {
+		dir := t.TempDir()
+		if err := os.MkdirAll(filepath.Join(dir, supplyDir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if c.kernel {
+			if err := os.MkdirAll(filepath.Join(dir, kernelsSysfs), 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := &root{dir: dir, below: true, container: func() bool { return c.container }, virtual: func() bool { return false }}
+		changes := &changes{root: r}
+		p := newPower(r, nil, newUevents(changes))
+		b := &batch{cells: make([]cell, len(declared)), want: make([]bool, len(declared)), now: instant{time.Now(), sinceBoot()}}
+		b.want[onAC] = true
+		p.collect(t.Context(), b)
+		got := b.cells[onAC]
+		if got.state != c.want || got.state == cellKnown && (got.bits == 0 || got.origin.quality != c.quality) {
+			t.Errorf("%s: got %+v, want state %d, on AC, of quality %q", name, got, c.want, c.quality)
+		}
+		p.close()
+		changes.close()
+	}
 }
