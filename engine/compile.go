@@ -158,6 +158,7 @@ type program struct {
 	steady   *steadyRules
 
 	conditions map[string]conditionReads
+	count      atomic.Uint64 // evaluations, whole or partial
 }
 
 // compileTree compiles t; problems go to diags, and then the program is nil.

@@ -46,6 +46,7 @@ var answer = ast.Var("x")
 
 // eval runs a compiled query that binds x, and returns x; nil is undefined.
 func (p *program) eval(ctx context.Context, query ast.Body, in *Input, deadline time.Duration) (*ast.Term, error) {
+	p.count.Add(1)
 	cancel := topdown.NewCancel()
 	timer := time.AfterFunc(deadline, cancel.Cancel)
 	defer timer.Stop()

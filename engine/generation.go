@@ -33,6 +33,10 @@ func (g *Generation) Digest() string { return g.digest }
 // "facts.power.on_ac". A path stands for everything below it.
 func (g *Generation) ReadSet() []string { return slices.Clone(g.prog.reads) }
 
+// Evaluations is how often OPA has evaluated this set, whole or in part, for
+// whatever purpose.
+func (g *Generation) Evaluations() uint64 { return g.prog.count.Load() }
+
 // Conditions lists the conditions that rules define, by name.
 func (g *Generation) Conditions() []Condition { return slices.Clone(g.conditions) }
 

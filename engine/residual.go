@@ -72,6 +72,7 @@ const residualDeadline = 100 * time.Millisecond
 // alternatives partially evaluates one condition with everything volatile
 // unknown and the action, update and updater known.
 func (g *Generation) alternatives(ctx context.Context, condition string, in *Input, unknown []*ast.Term) ([]alternative, error) {
+	g.prog.count.Add(1)
 	cancel := topdown.NewCancel()
 	defer time.AfterFunc(residualDeadline, cancel.Cancel).Stop()
 	bodies, _, err := topdown.NewQuery(metQuery(condition)).WithCompiler(g.prog.compiler).WithStore(g.prog.store).WithTransaction(g.prog.txn).

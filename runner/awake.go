@@ -77,7 +77,8 @@ func (k *awake) rest() {
 // keepAwake holds the inhibitor while a running, unfrozen action's decision
 // obliges to it and the machine is known to be on AC.
 func (r *Runner) keepAwake() {
-	if !r.cfg.KeepAwake() {
+	if !r.cfg.Load().KeepAwake() {
+		r.awake.rest()
 		return
 	}
 	for _, a := range r.active.list() {

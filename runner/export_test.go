@@ -11,3 +11,6 @@ func (r *Runner) Freeze(updater string) {
 	defer a.mu.Unlock()
 	r.freeze(a)
 }
+
+// Evaluations is how often OPA has evaluated the policies in force.
+func (r *Runner) Evaluations() uint64 { return r.engine.Generation().Evaluations() }

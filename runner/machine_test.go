@@ -40,7 +40,9 @@ type machine struct {
 	host   string               // root of the machine whose facts count; "": this one's
 	spoil  func(map[string]any) // what happens to each input document; nil: it has to fit the schema
 	seen   func(map[string]any) // sees each input document; may be nil
-	daemon *runner.Runner       // since start
+
+	changed func(config.Config) // sees each configuration that comes into force; may be nil
+	daemon  *runner.Runner      // since start
 }
 
 const (
@@ -263,7 +265,7 @@ func (m *machine) start() *control.Client {
 	m.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ready := make(chan struct{})
-	r, err := runner.New(ctx, runner.Options{Paths: m.paths, Logger: testLogger(m.t), Roots: m.roots, Now: m.now, Machine: m.host, Ready: func() { close(ready) }})
+	r, err := runner.New(ctx, runner.Options{Paths: m.paths, Logger: testLogger(m.t), Roots: m.roots, Now: m.now, Machine: m.host, Changed: m.changed, Ready: func() { close(ready) }})
 	if err != nil {
 		cancel()
 		m.t.Fatal(err)

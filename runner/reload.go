@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/lullhq/lull/engine"
+	"github.com/lullhq/lull/runner/config"
+	"github.com/lullhq/lull/runner/control"
 	"github.com/lullhq/lull/runner/journal"
 	"github.com/lullhq/lull/runner/watch"
 	"github.com/lullhq/lull/trust"
@@ -36,8 +38,8 @@ func (w *watchers) close() {
 	w.wg.Wait()
 }
 
-// watch starts watching policies, vendors with roots, revocations, drop-in
-// updaters, and facts. Each directory may be missing; it is seen when it
+// watch starts watching the configuration, policies, vendors with roots,
+// revocations, drop-in updaters, and facts. Each directory may be missing; it is seen when it
 // appears. Only those in the state directory are made, as what lies beside them changes
 // with every record of the journal and must not wake anybody.
 func (r *Runner) watch(ctx context.Context) (*watchers, error) {
@@ -55,6 +57,7 @@ func (r *Runner) watch(ctx context.Context) (*watchers, error) {
 		steady bool
 		reload func(context.Context)
 	}{
+		{r.paths.ConfigFiles, false, r.reloadConfig},
 		{slices.Concat(r.paths.PolicyDirs, r.paths.FactTypes), false, r.reloadPolicies},
 		{slices.DeleteFunc(slices.Concat(r.paths.VendorDirs, r.paths.RootDirs), func(dir string) bool { return slices.Contains(own, dir) }), false, r.reloadVendors},
 		{own, true, r.reloadVendors},
@@ -104,6 +107,42 @@ func (r *Runner) watchFacts(ctx context.Context) {
 		r.reflex(ctx, r.facts.Watch(sub, r.demand()))
 		cancel()
 	}
+}
+
+// reloadConfig puts an edited configuration in force. All of its keys are read
+// when they are needed, so none waits for a restart; an action that runs already
+// keeps the environment that it was started with.
+func (r *Runner) reloadConfig(context.Context) {
+	cfg, err := config.Load(r.paths)
+	r.post(func() {
+		if err != nil {
+			r.log.Error("configuration rejected; the last good one stays in force", "err", err)
+			r.rejected = control.Config{Since: optional(r.now()), Problems: problemLines(err)}
+			return
+		}
+		r.rejected = control.Config{}
+		if cfg.Equal(*r.cfg.Load()) {
+			return
+		}
+		r.cfg.Store(&cfg)
+		r.log.Info("configuration in force")
+		if r.opt.Changed != nil {
+			r.opt.Changed(cfg)
+		}
+		r.keepAwake()
+	})
+}
+
+// problemLines are the mistakes in a configuration, each with file and line.
+func problemLines(err error) (out []string) {
+	var many interface{ Unwrap() []error }
+	if !errors.As(err, &many) {
+		return []string{err.Error()}
+	}
+	for _, one := range many.Unwrap() {
+		out = append(out, one.Error())
+	}
+	return out
 }
 
 // reloadPolicies compiles off the loop, then lets the loop see the new set.

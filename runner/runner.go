@@ -25,15 +25,16 @@ import (
 
 // Options configures a Runner.
 type Options struct {
-	Paths   config.Paths      // required: where everything is
-	Config  config.Config     // the zero value is the shipped default
-	Logger  *slog.Logger      // nil: discard
-	Now     func() time.Time  // nil: time.Now
-	Version string            // shown in status
-	Roots   []trust.Refresher // what keeps trusted roots current; nil: the public-good instance. Dir and Cache are set
-	Ready   func()            // called once the control socket answers
-	Machine string            // root of the machine whose facts count, where it is not this process's own: a container's host. "": this one's
-	Rest    func(bool)        // true: nothing will happen for a while; false: work goes on. Called by the loop, may take a moment; may be nil
+	Paths   config.Paths        // required: where everything is
+	Config  config.Config       // to begin with; the zero value is the shipped default. Edits of Paths.ConfigFiles come into force while it runs
+	Changed func(config.Config) // called by the loop with each configuration that comes into force later; may be nil
+	Logger  *slog.Logger        // nil: discard
+	Now     func() time.Time    // nil: time.Now
+	Version string              // shown in status
+	Roots   []trust.Refresher   // what keeps trusted roots current; nil: the public-good instance. Dir and Cache are set
+	Ready   func()              // called once the control socket answers
+	Machine string              // root of the machine whose facts count, where it is not this process's own: a container's host. "": this one's
+	Rest    func(bool)          // true: nothing will happen for a while; false: work goes on. Called by the loop, may take a moment; may be nil
 }
 
 // Runner is the daemon. Its methods other than Run are for the control
@@ -41,7 +42,7 @@ type Options struct {
 type Runner struct {
 	opt   Options
 	paths config.Paths
-	cfg   config.Config
+	cfg   atomic.Pointer[config.Config]
 	log   *slog.Logger
 	now   func() time.Time
 	since time.Time
@@ -76,6 +77,7 @@ type Runner struct {
 	dropins  map[string]string  // drop-in id → fingerprint last taken or refused
 	syncing  bool               // the drop-in directories are being read
 	resync   bool               // and have changed since
+	rejected control.Config     // what is wrong with an edit of the configuration
 	dirs     []*watch.Watcher   // compared again now and then, see lookAgain
 	looked   time.Time          // when that was
 	events   map[chan journal.Record]bool
@@ -103,12 +105,13 @@ type waiting struct {
 // that were under way when the last daemon ended. It starts nothing.
 func New(ctx context.Context, o Options) (r *Runner, err error) {
 	r = &Runner{
-		opt: o, paths: o.Paths, cfg: o.Config, log: o.Logger, now: o.Now,
+		opt: o, paths: o.Paths, log: o.Logger, now: o.Now,
 		inbox: make(chan func(), 64), stopped: make(chan struct{}),
 		state: newState(), packages: map[string]*trust.Package{}, busy: map[string]string{},
 		waiting: map[subject]*waiting{}, volumes: map[string]*volume{}, decided: map[subject]string{}, broken: map[string]string{}, dropins: map[string]string{},
 		events: map[chan journal.Record]bool{}, active: newActives(), boot: journal.BootID(),
 	}
+	r.cfg.Store(&o.Config)
 	r.packages[rootsID], r.roots = rootsPackage, r.rootsOf(slices.Clone(o.Roots))
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)

@@ -165,7 +165,7 @@ func (r *Runner) execSpec(c candidate, s spec, pkg *trust.Package, v *trust.Veri
 		ID: id, Program: v, Action: c.Action, Update: c.Update, Attempt: attempt, Updater: c.Updater,
 		Env: r.actionEnv(c), StateDir: dirs.state, StageDir: dirs.stage, LogFile: dirs.log, LogLimit: logLimit,
 		Network: s.requiresNetwork, MaxSeconds: int(limit), MemoryBytes: m.Sandbox.MemoryBytes, Tasks: m.Sandbox.Tasks,
-		CPU: execute.Impact(d.Obligations.CPU), IO: execute.Impact(d.Obligations.IO), Lang: r.cfg.Language, Idempotent: s.idempotent, Require: required(r.layers(), s.requiresNetwork),
+		CPU: execute.Impact(d.Obligations.CPU), IO: execute.Impact(d.Obligations.IO), Lang: r.cfg.Load().Language, Idempotent: s.idempotent, Require: required(r.layers(), s.requiresNetwork),
 	}
 	if c.Action == actionScan {
 		spec.OutputLimit = MaxScanBytes
@@ -192,10 +192,10 @@ func (r *Runner) actionEnv(c candidate) []string {
 			env = append(env, k+"="+v)
 		}
 	}
-	add("http_proxy", r.cfg.Proxy)
-	add("https_proxy", r.cfg.Proxy)
-	add("no_proxy", r.cfg.NoProxy)
-	add("SSL_CERT_FILE", r.cfg.CAFile)
+	add("http_proxy", r.cfg.Load().Proxy)
+	add("https_proxy", r.cfg.Load().Proxy)
+	add("no_proxy", r.cfg.Load().NoProxy)
+	add("SSL_CERT_FILE", r.cfg.Load().CAFile)
 	if c.up != nil {
 		add("LULL_UPDATE_VERSION", c.up.Version)
 		add("LULL_UPDATE_STATE", string(c.up.State))

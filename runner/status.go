@@ -18,7 +18,7 @@ import (
 func (r *Runner) status() control.Status {
 	s := control.Status{
 		Version: r.opt.Version, PID: os.Getpid(), Since: r.since, Boot: r.boot, Root: r.paths.Base(), Unprivileged: os.Geteuid() != 0,
-		Warnings: r.warnings(), Policy: r.policyStatus(), Updaters: []control.Updater{}, KeepAwake: r.awake.reason(),
+		Warnings: r.warnings(), Config: r.rejected, Policy: r.policyStatus(), Updaters: []control.Updater{}, KeepAwake: r.awake.reason(),
 		Journal: control.Journal{Records: r.journal.Last().Seq}, Work: r.worked,
 	}
 	s.Sandbox.Layers, s.Sandbox.Memory = r.exec.Layers()

@@ -23,6 +23,12 @@ type Config struct {
 // Origin is file:line of where the value of a key was set, "" for a default.
 func (c Config) Origin(key string) string { return c.origins[key] }
 
+// Equal reports whether both say the same, wherever they say it.
+func (c Config) Equal(o Config) bool {
+	return c.Proxy == o.Proxy && c.NoProxy == o.NoProxy && c.CAFile == o.CAFile && c.Language == o.Language && c.LogLevel == o.LogLevel &&
+		c.KeepAwake() == o.KeepAwake()
+}
+
 // KeepAwake reports whether a sleep inhibitor may be held at all.
 func (c Config) KeepAwake() bool { return c.StayAwake == nil || *c.StayAwake }
 

@@ -23,5 +23,11 @@
 //	log_level: info                          # debug, info, warn, error
 //	keep_awake: true                         # false: never hold a sleep inhibitor
 //
+// The daemon follows edits while it runs: each key holds from the next use on, so
+// none needs a restart, and an action that runs keeps the environment it was
+// started with. An edit with a mistake is refused as a whole; lull status names
+// file and line, and the configuration before it stays in force. A daemon that
+// starts on one does not start.
+//
 // When an action may run is not configured here but decided by the policies.
 package config

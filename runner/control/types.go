@@ -34,6 +34,7 @@ type Status struct {
 	Warnings     []string   `json:"warnings"`     // what lull cannot enforce here, and what is about to expire
 	Sandbox      Sandbox    `json:"sandbox"`
 	KeepAwake    string     `json:"keep_awake,omitempty"` // why the machine is kept awake; absent: it is not
+	Config       Config     `json:"config"`
 	Policy       Policy     `json:"policy"`
 	Vendors      Vendors    `json:"vendors"`
 	Journal      Journal    `json:"journal"`
@@ -59,6 +60,13 @@ type Sandbox struct {
 type Journal struct {
 	Records   uint64 `json:"records"`
 	Recovered string `json:"recovered,omitempty"` // file, line and byte of the damage that was cut off
+}
+
+// Config says what is wrong with the files of the configuration; both members are
+// absent while they are in force.
+type Config struct {
+	Since    *time.Time `json:"rejected_since,omitempty"` // the configuration before stays in force
+	Problems []string   `json:"problems,omitempty"`       // each with file and line
 }
 
 // Policy says which policies decide.

@@ -28,6 +28,10 @@ func fingerprint(dirs []string) (sum print) {
 		if real, err := filepath.EvalSymlinks(dir); err == nil {
 			dir = real
 		}
+		if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+			p.file(dir)
+			continue
+		}
 		p.tree(dir)
 	}
 	p.h.Sum(sum[:0])

@@ -28,7 +28,7 @@ import (
 
 // Options of New.
 type Options struct {
-	Dirs     []string      // watched with everything below; may not exist yet
+	Dirs     []string      // watched with everything below, or single files; may not exist yet
 	Debounce time.Duration // quiet time that ends a burst; 0: 150 ms
 	Steady   bool          // Dirs exist and stay where they are, so what is above them is not watched
 	MaxWait  time.Duration // longest a burst is waited out; 0: 2 s

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"github.com/lullhq/lull/facts/agent"
+	"github.com/lullhq/lull/runner/config"
 	"github.com/spf13/cobra"
 )
 
@@ -13,7 +14,7 @@ terminated. It tells the daemon since when nobody has touched this session's
 keyboard or mouse, and at once when somebody does again. It can make only its
 own user look more present. While no daemon answers it says so and tries again.`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			log, err := a.logger()
+			log, _, err := a.logger(config.Config{})
 			if err != nil {
 				return err
 			}

@@ -33,17 +33,17 @@ updater; nothing outside that directory is touched and nothing is left behind.`,
 
 func (a *app) daemon(ctx context.Context) error {
 	debug.SetGCPercent(daemonGC)
-	log, err := a.logger()
-	if err != nil {
-		return err
-	}
 	paths := a.paths()
 	cfg, err := config.Load(paths)
 	if err != nil {
 		return err
 	}
+	log, follow, err := a.logger(cfg)
+	if err != nil {
+		return err
+	}
 	r, err := runner.New(ctx, runner.Options{
-		Paths: paths, Config: cfg, Logger: log, Version: version().Version,
+		Paths: paths, Config: cfg, Changed: follow, Logger: log, Version: version().Version,
 		Ready: func() { log.Info("ready", "socket", paths.Socket) },
 		Rest:  (&memory{}).rest,
 	})

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -38,10 +39,13 @@ func (a *app) printStatus(s *screen, st control.Status, now time.Time) {
 	for _, w := range st.Warnings {
 		s.line("%s  %s", s.yellow("warning"), w)
 	}
+	if len(st.Config.Problems) > 0 {
+		s.line("%s  an edit of the configuration was rejected; the last good one is in force", s.red("rejected"))
+	}
 	if st.Policy.Rejected != "" {
 		s.line("%s  an edit of the policies was rejected; the last good ones decide", s.red("rejected"))
 	}
-	for _, p := range append(append([]string{}, st.Policy.Problems...), st.Vendors.Problems...) {
+	for _, p := range slices.Concat(st.Config.Problems, st.Policy.Problems, st.Vendors.Problems) {
 		s.line("%s  %s", s.red("problem"), p)
 	}
 	if st.Journal.Recovered != "" {

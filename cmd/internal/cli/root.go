@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -80,7 +81,7 @@ New here? Try it, without installing anything:  lull run --demo`,
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.root, "root", "", "keep everything below `DIR` instead of /etc, /usr/lib, /run and /var/lib")
 	flags.StringVarP(&a.format, "output", "o", formatText, "how to print results: text, json or yaml")
-	flags.StringVar(&a.log, "log-level", "info", "what the daemon logs: debug, info, warn or error")
+	flags.StringVar(&a.log, "log-level", "", "what the daemon logs: debug, info, warn or error (default: log_level of config.yaml, else info)")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return hinted(usage("%w", err), "see "+c.CommandPath()+" --help")
 	})
@@ -147,13 +148,22 @@ func (a *app) checkFlags() error {
 // paths says where everything is, with --root applied.
 func (a *app) paths() config.Paths { return config.ResolvePaths(a.root) }
 
-// logger talks on standard error at the level asked for.
-func (a *app) logger() (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(a.log)); err != nil {
-		return nil, usage("--log-level %s: use debug, info, warn or error", a.log)
+// logger talks on standard error at the level of --log-level, else at that of
+// the configuration, which follow keeps up with.
+func (a *app) logger(cfg config.Config) (log *slog.Logger, follow func(config.Config), err error) {
+	level := &slog.LevelVar{}
+	follow = func(cfg config.Config) {
+		if err := level.UnmarshalText([]byte(cmp.Or(cfg.LogLevel, "info"))); err != nil {
+			panic(err) // the configuration takes only levels
+		}
 	}
-	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level})), nil
+	if follow(cfg); a.log != "" {
+		if err := level.UnmarshalText([]byte(a.log)); err != nil {
+			return nil, nil, usage("--log-level %s: use debug, info, warn or error", a.log)
+		}
+		follow = func(config.Config) {}
+	}
+	return slog.New(slog.NewTextHandler(a.err, &slog.HandlerOptions{Level: level})), follow, nil
 }
 
 // rooted is the command line of lull for the same root, for hints.
