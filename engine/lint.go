@@ -13,7 +13,7 @@ import (
 // Check looks for forms that are legal Rego and dangerous or useless here:
 // whatever lets silence mean yes is an error, the rest a warning or a note.
 func (g *Generation) Check() []Diagnostic {
-	l := &linter{schema: g.schema, tainted: taintedArguments(g.prog.modules)}
+	l := &linter{schema: g.schema, tainted: taintedArguments(g.prog.modules), reads: newReadFinder(g.prog.compiler)}
 	for _, name := range slices.Sorted(maps.Keys(g.prog.modules)) {
 		l.module(g.prog.modules[name])
 	}
@@ -26,6 +26,7 @@ func (g *Generation) Check() []Diagnostic {
 type linter struct {
 	schema  *schema
 	tainted map[string]map[int]bool // function → arguments that some caller gives an input
+	reads   *readFinder
 	diags   []Diagnostic
 }
 
@@ -49,6 +50,8 @@ func (l *linter) rule(r *ast.Rule, m *ast.Module) {
 		switch {
 		case e.Negated && from.reads(e):
 			l.add(e.Loc(), SeverityError, "negation of an input: an unknown fact would meet it", "state what must be known, as input.x == false")
+		case e.Negated && l.asksInput(e, m):
+			l.add(e.Loc(), SeverityError, "negation of a rule that reads an input: an unknown fact would meet it", "state what must be known in a rule of its own, and ask for that")
 		case e.IsCall() && e.Operator().Equal(ast.NotEqual.Ref()) && from.reads(e):
 			l.add(e.Loc(), SeverityError, "!= on an input", "name the values that are allowed with == or in")
 		case from.isBare(e):
@@ -68,6 +71,29 @@ func (l *linter) rule(r *ast.Rule, m *ast.Module) {
 		}
 		return false
 	})
+}
+
+// asksInput tells whether an expression refers to a rule, of its own package or
+// by its whole name, that reads an input.
+func (l *linter) asksInput(e *ast.Expr, m *ast.Module) (found bool) {
+	ast.WalkTerms(e, func(t *ast.Term) bool {
+		var ref ast.Ref
+		switch v := t.Value.(type) {
+		case ast.Var:
+			ref = append(slices.Clone(m.Package.Path), ast.StringTerm(string(v)))
+		case ast.Ref:
+			if ref = v.GroundPrefix(); len(ref) == 0 || !ref[0].Equal(ast.DefaultRootDocument) {
+				return false
+			}
+		default:
+			return false
+		}
+		for ; len(ref) > 1; ref = ref[:len(ref)-1] {
+			found = found || len(l.reads.readsOf(ref).paths) > 0
+		}
+		return found
+	})
+	return found
 }
 
 // literals finds strings that the schema excludes: a comparison that can never
@@ -278,14 +304,13 @@ type Uncompiled struct {
 	Because   string   `json:"because"`
 }
 
-// Uncompiled lists them. It asks what is left of each condition when nothing is
-// known but the kind of the action.
+// Uncompiled lists them. It asks what is left of each condition for made-up
+// actions of each kind.
 func (g *Generation) Uncompiled(ctx context.Context) []Uncompiled {
 	byName := map[string]*Uncompiled{}
 	for _, kind := range g.schema.kinds() {
-		action, _ := NewSection(map[string]any{"kind": kind})
 		for _, c := range g.conditions {
-			why := g.opaque(ctx, c.Name, &Input{Action: action})
+			why := cmpOr(g.opaque(ctx, c.Name, g.sample(c.Name, kind, true)), g.opaque(ctx, c.Name, g.sample(c.Name, kind, false)))
 			if why == "" {
 				continue
 			}
@@ -300,6 +325,32 @@ func (g *Generation) Uncompiled(ctx context.Context) []Uncompiled {
 		out = append(out, *byName[name])
 	}
 	return out
+}
+
+// sample is an action of a kind that has a value for all that the condition reads
+// of it, of the type that the schema names; truths are all the same.
+func (g *Generation) sample(condition, kind string, truth bool) *Input {
+	in := &Input{}
+	for _, path := range g.prog.conditions[condition].known {
+		value := ast.NumberTerm("1")
+		switch words := g.schema.words(splitPath(path)...); g.schema.kindOf(path) {
+		case "boolean":
+			value = ast.BooleanTerm(truth)
+		case "string":
+			value = ast.StringTerm(append(words, "x")[0])
+		case "array":
+			value = ast.NewTerm(ast.NewArray())
+		case "object":
+			continue
+		}
+		if next := in.with(path, value); next != nil {
+			in = next
+		}
+	}
+	if next := in.with("action.kind", ast.StringTerm(kind)); next != nil {
+		in = next
+	}
+	return in
 }
 
 // opaque is the first expression of a condition that is no plain comparison.

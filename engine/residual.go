@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -107,13 +108,16 @@ func readAlternative(body ast.Body) alternative {
 	return alt
 }
 
+// localNames are what the compiler calls local variables.
+var localNames = regexp.MustCompile(`__local(\d+)__\d*`)
+
 var flipped = map[string]string{"gte": "<=", "lte": ">=", "gt": "<", "lt": ">", "equal": "==", "eq": "==", "neq": "!="}
 var plain = map[string]string{"gte": ">=", "lte": "<=", "gt": ">", "lt": "<", "equal": "==", "eq": "==", "neq": "!=", "internal.member_2": "in"}
 
 // readComparison recognises a comparison of one input with a constant, also
 // where a whole number is added to it or taken from it.
 func readComparison(e *ast.Expr) comparison {
-	c := comparison{text: strings.ReplaceAll(e.String(), "input.", "")}
+	c := comparison{text: localNames.ReplaceAllString(strings.ReplaceAll(e.String(), "input.", ""), "x$1")}
 	if e.Negated || !e.IsCall() || len(e.Operands()) != 2 {
 		return c
 	}

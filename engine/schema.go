@@ -50,6 +50,12 @@ func (s *schema) words(path ...string) []string {
 	return out
 }
 
+// kindOf is the type that the schema gives a member of the input, "" for none.
+func (s *schema) kindOf(path string) string {
+	name, _ := s.at(splitPath(path))["type"].(string)
+	return name
+}
+
 // validate lists what of a document breaks the schema, as "place: what is
 // wrong", sorted; a nil schema accepts everything. The validator is OPA's own,
 // behind the built-in json.match_schema: one more would say the same and cost

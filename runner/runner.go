@@ -207,9 +207,13 @@ func OpenEngine(ctx context.Context, paths config.Paths, log *slog.Logger) (*eng
 // the administrator's own facts.
 func OfflineEngine(ctx context.Context, paths config.Paths, dirs []string, over ...engine.Layer) (*engine.Engine, error) {
 	return engine.New(ctx, engine.Options{
-		Layers: func() []engine.Layer { return append(policyLayers(dirs), over...) }, Schema: SchemaOf(paths),
+		Layers: func() []engine.Layer { return append(policyLayers(dirs), over...) }, Schema: SchemaOf(paths), Deadline: offlineDeadline,
 	})
 }
+
+// offlineDeadline is of one decision that nothing waits for: on a busy machine
+// the daemon's would make two equal sets of policies look different.
+const offlineDeadline = 5 * time.Second
 
 func policyLayers(dirs []string) []engine.Layer {
 	layers := []engine.Layer{{Name: "embedded", FS: policies.FS}}

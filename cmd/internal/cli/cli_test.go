@@ -54,7 +54,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("ROOT", dir)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"wait-for": waitFor, "flip": flip, "status": status, "tuf-repository": tufRepository, "refused": refused, "edit": editFile, "digest-of": digestOf},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"wait-for": waitFor, "flip": flip, "status": status, "tuf-repository": tufRepository, "refused": refused, "edit": editFile, "settled": settled, "digest-of": digestOf},
 	})
 }
 

@@ -1,10 +1,14 @@
 package cli
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -27,31 +31,34 @@ type policyDiff struct {
 	New      string              `json:"new"`
 	Compared int                 `json:"compared"` // input documents decided on by both
 	Recorded int                 `json:"recorded"` // of these, from facts this machine recorded
+	Machines int                 `json:"machines"` // of these, from the files of --machines
 	Changes  []engine.Difference `json:"changes"`
 }
 
 func (a *app) policyDiffCommand() *cobra.Command {
-	since := 30 * 24 * time.Hour
+	since, machines := 30*24*time.Hour, ""
 	c := &cobra.Command{
 		Use: "diff OLD NEW", Short: "Show which decisions change between two sets of policies", Args: exactly("OLD", "NEW"),
-		Long: `Decides by both sets for every kind of action on a range of machines, and on
-the facts that this machine has recorded where there are any, and lists what
-comes out differently. OLD and NEW are directories laid over the shipped
+		Long: `Decides by both sets for every kind of action on a range of machines, on the
+facts that this machine has recorded where there are any, and on those of other
+machines: --machines names a directory of files *.json with a member "facts", as
+the input document has it. Lists what comes out differently. OLD and NEW are directories laid over the shipped
 policies, "shipped" for those alone, or "current" for the ones in force.`,
 		Example: "  lull policy diff current ./policies\n  lull policy diff shipped current -o json",
 		RunE: func(c *cobra.Command, args []string) error {
-			d, err := a.policyDiff(c.Context(), args[0], args[1], since)
+			d, err := a.policyDiff(c.Context(), args[0], args[1], since, machines)
 			if err != nil {
 				return err
 			}
 			return a.show("PolicyDiff", d, func(s *screen) { printPolicyDiff(s, d) })
 		},
 	}
+	c.Flags().StringVar(&machines, "machines", "", "decide on the machines in `DIR`, too")
 	c.Flags().DurationVar(&since, "since", since, "how far back recorded facts count")
 	return c
 }
 
-func (a *app) policyDiff(ctx context.Context, from, to string, since time.Duration) (policyDiff, error) {
+func (a *app) policyDiff(ctx context.Context, from, to string, since time.Duration, machines string) (policyDiff, error) {
 	d := policyDiff{Old: from, New: to, Changes: []engine.Difference{}}
 	before, err := a.policySet(ctx, from)
 	if err != nil {
@@ -73,7 +80,17 @@ func (a *app) policyDiff(ctx context.Context, from, to string, since time.Durati
 			a.screen(a.err).line("lull: warning: left out %s: %v", name, err) // recorded by another version of lull
 		}
 	}
-	d.Compared, d.Recorded = len(inputs), len(inputs)-typical
+	d.Recorded = len(inputs) - typical
+	others, err := machineFiles(machines)
+	if err != nil {
+		return d, err
+	}
+	for name, f := range others {
+		if err := addInputs(inputs, before, name, f); err != nil {
+			return d, coded(exitFailed, err, "lull policy schema prints what an input document looks like")
+		}
+	}
+	d.Compared, d.Machines = len(inputs), len(inputs)-typical-d.Recorded
 	d.Changes = append(d.Changes, engine.Diff(ctx, before, after, inputs)...)
 	return d, nil
 }
@@ -93,6 +110,34 @@ func (a *app) policySet(ctx context.Context, name string) (*engine.Engine, error
 
 // kindsOfAction are all that a decision may be asked about.
 var kindsOfAction = []string{"scan", "download", "install", "uninstall", "prereboot", "restart", "complete"}
+
+// machineFiles reads the facts of each machine of a directory, by file name.
+func machineFiles(dir string) (map[string]map[string]any, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	if err != nil || len(files) == 0 {
+		return nil, hinted(usage("machines: there is no *.json in %s", dir), `each holds one machine, as {"facts": {"power": {"on_ac": true}}}`)
+	}
+	out := map[string]map[string]any{}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		var doc struct {
+			Facts map[string]any `json:"facts"`
+		}
+		dec := json.NewDecoder(bytes.NewReader(data))
+		dec.UseNumber()
+		if err := dec.Decode(&doc); err != nil || doc.Facts == nil {
+			return nil, coded(exitFailed, fmt.Errorf("%s: not a machine: %w", file, cmp.Or(err, errors.New("it has no facts"))), "")
+		}
+		out[strings.TrimSuffix(filepath.Base(file), ".json")] = doc.Facts
+	}
+	return out, nil
+}
 
 // addInputs adds one document for each kind of action on a machine.
 func addInputs(into map[string]*engine.Input, eng *engine.Engine, name string, f map[string]any) error {
@@ -224,6 +269,9 @@ func printPolicyDiff(s *screen, d policyDiff) {
 	what := "decisions"
 	if d.Recorded > 0 {
 		what += fmt.Sprintf(" (%d on recorded facts)", d.Recorded)
+	}
+	if d.Machines > 0 {
+		what += fmt.Sprintf(" (%d on the machines given)", d.Machines)
 	}
 	verdicts := len(slices.DeleteFunc(slices.Clone(d.Changes), func(c engine.Difference) bool { return c.Old.Verdict == c.New.Verdict }))
 	s.line("%d of %d %s differ, %d in their verdict", len(d.Changes), d.Compared, what, verdicts)
