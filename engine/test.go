@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,6 +60,9 @@ func Test(ctx context.Context, layers []Layer, tests []Layer, schema []byte) (Te
 	for r := range ch {
 		rep.add(r)
 	}
+	slices.SortStableFunc(rep.Results, func(a, b TestResult) int { // they come in the order of a map
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Name, b.Name))
+	})
 	return rep, ctx.Err()
 }
 

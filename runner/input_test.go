@@ -194,3 +194,38 @@ func TestADocumentThatBreaksTheSchemaStartsNothing(t *testing.T) {
 		t.Errorf("%d scans began", n)
 	}
 }
+
+// The documents of preparing a restart, which runs, and of the restart itself, which
+// lull leaves to people but which policies may be asked about.
+func TestTheDocumentsOfARestartFitTheSchema(t *testing.T) {
+	m := newMachine(t, nil)
+	m.prereboot = true
+	m.pack("1.0.0")
+	m.feed.Updates[0]["restart"] = "system"
+	m.write(filepath.Join(m.root, "etc/lull/vendors.d/example.yaml"), []byte(strings.NewReplacer(
+		"[scan, download, install, complete, uninstall]", "[scan, download, install, prereboot, restart, complete, uninstall]", "[none, app]", "[none, app, system]").Replace(vendorFile)), 0o644)
+	// The test's policy asks nothing of a restart; this one asks for its window.
+	file := filepath.Join(m.root, "etc/lull/policies/requirements/data.yaml")
+	m.write(file, bytes.Replace(m.read(file), []byte("in_window: false"), []byte("in_window: true"), 1), 0o644)
+	m.write(filepath.Join(m.root, "etc/lull/policies/thresholds/data.yaml"), []byte("restart_weekdays: {Monday: false, Tuesday: false, Wednesday: false, Thursday: false, Friday: false, Saturday: false, Sunday: false}\n"), 0o644)
+	var seen sights
+	m.seen = seen.see
+	c, ctx := m.start(), context.Background()
+	if _, err := m.register(c); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 60*time.Second, func() (bool, string) {
+		p := m.phase()
+		return p == "awaits_restart", p + "; not seen: " + seen.lack("kind install", "kind prereboot")
+	})
+	if lacking := seen.lack("kind prereboot"); lacking != "" {
+		t.Errorf("not seen: %s", lacking)
+	}
+	d := m.daemon.Ask(ctx, updaterID, updateID, "restart")
+	if lacking := seen.lack("kind restart"); lacking != "" {
+		t.Errorf("not seen: %s", lacking)
+	}
+	if d.Error != "" || len(d.WaitsFor) != 1 || d.WaitsFor[0] != "in_window" {
+		t.Errorf("got %+v, want a wait for in_window alone", d)
+	}
+}

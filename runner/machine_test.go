@@ -41,6 +41,8 @@ type machine struct {
 	spoil  func(map[string]any) // what happens to each input document; nil: it has to fit the schema
 	seen   func(map[string]any) // sees each input document; may be nil
 
+	prereboot bool // the package can prepare a restart
+
 	changed func(config.Config) // sees each configuration that comes into force; may be nil
 	daemon  *runner.Runner      // since start
 }
@@ -144,16 +146,20 @@ func (m *machine) pack(version string) {
 	m.write(filepath.Join(m.pkg, "target.dir"), []byte(m.target), 0o644)
 	m.json(filepath.Join(m.pkg, "slow.json"), m.feed)
 	argv := func(action string) []string { return []string{"bin/reader-updater", "updater", action} }
+	actions := map[string]any{
+		"download":  map[string]any{"exec": argv("download"), "requires_network": true, "pausable": true},
+		"install":   map[string]any{"exec": argv("install"), "pausable": true, "exclusive": true},
+		"complete":  map[string]any{"exec": argv("complete")},
+		"uninstall": map[string]any{"exec": argv("uninstall")},
+	}
+	if m.prereboot {
+		actions["prereboot"] = map[string]any{"exec": argv("prereboot")}
+	}
 	m.json(filepath.Join(m.pkg, "manifest.json"), map[string]any{
 		"apiVersion": "lull/v1", "kind": "Updater", "id": updaterID, "vendor": "example", "version": version,
 		"display_name": "Example Reader", "component": "user_mode_app", "platform": runtime.GOOS + "/" + runtime.GOARCH,
-		"scan": map[string]any{"exec": argv("scan"), "requires_network": true, "max_seconds": 60},
-		"actions": map[string]any{
-			"download":  map[string]any{"exec": argv("download"), "requires_network": true, "pausable": true},
-			"install":   map[string]any{"exec": argv("install"), "pausable": true, "exclusive": true},
-			"complete":  map[string]any{"exec": argv("complete")},
-			"uninstall": map[string]any{"exec": argv("uninstall")},
-		},
+		"scan":    map[string]any{"exec": argv("scan"), "requires_network": true, "max_seconds": 60},
+		"actions": actions,
 		"sandbox": map[string]any{"write": []string{"/opt/reader"}, "network": []string{"scan", "download"}},
 		"retry":   map[string]any{"max_attempts": 3, "initial_seconds": 1, "max_seconds": 2},
 	})

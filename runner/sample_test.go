@@ -51,7 +51,7 @@ func updaterMain(action string) int {
 	if err == nil {
 		err = getJSON(strings.TrimSpace(string(base))+"/feed.json", &f)
 	}
-	if action == "install" || action == "complete" || action == "uninstall" {
+	if action != "scan" && action != "download" {
 		err = nil // no network is asked for, so none is there
 		data, _ := os.ReadFile("slow.json")
 		json.Unmarshal(data, &f)
