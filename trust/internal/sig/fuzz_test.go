@@ -5,6 +5,8 @@ import (
 
 	"github.com/lullhq/lull/trust/internal/sigtest"
 	"github.com/sigstore/sigstore-go/pkg/verify"
+
+	protobundle "github.com/sigstore/protobuf-specs/gen/pb-go/bundle/v1"
 )
 
 // FuzzBundle claims that no bundle makes verification panic (it runs without
@@ -23,6 +25,7 @@ func FuzzBundle(f *testing.F) {
 	}
 	f.Add(good)
 	f.Add(s.Attest(workflow, issuer, []byte(`{"_type":"https://in-toto.io/Statement/v1","subject":[{"name":"x","digest":{"sha256":"00"}}],"predicateType":"t"}`)))
+	f.Add(sigtest.JSON(f, edited(s.Parts(workflow, issuer, file), func(b *protobundle.Bundle) { b.GetMessageSignature().MessageDigest = nil })))
 	f.Add([]byte(`{"mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json","verificationMaterial":{"publicKey":{}},"messageSignature":{}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b, err := ParseBundle(data)
@@ -30,6 +33,9 @@ func FuzzBundle(f *testing.F) {
 			return
 		}
 		b.Claims()
+		if b, err = b.about(nil, sha([]byte("another file"))); err != nil {
+			return
+		}
 		who, err := id.policy("")
 		if err != nil {
 			t.Fatal(err)
