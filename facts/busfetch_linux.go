@@ -79,10 +79,7 @@ func fetchLogind(ctx context.Context, conn *dbus.Conn) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	state := &logindState{Sleeping: p.bool("PreparingForSleep")}
-	if v, ok := p["LidClosed"].Value().(bool); ok {
-		state.LidClosed = &v
-	}
+	state := seatsOf(p)
 	var listed []listedSession
 	if err := object.CallWithContext(ctx, manager+".ListSessions", dbus.FlagNoAutoStart).Store(&listed); err != nil {
 		return nil, err
@@ -98,10 +95,24 @@ func fetchLogind(ctx context.Context, conn *dbus.Conn) (any, error) {
 	if err := object.CallWithContext(ctx, manager+".ListInhibitors", dbus.FlagNoAutoStart).Store(&held); err != nil {
 		return nil, err
 	}
-	for _, h := range held {
-		state.Inhibitors = append(state.Inhibitors, inhibitor{h.What, h.Who, h.Why, h.Mode, h.PID})
-	}
+	state.Inhibitors = inhibitorsOf(held)
 	return state, nil
+}
+
+// seatsOf takes what the manager says of the whole machine.
+func seatsOf(p props) *logindState {
+	state := &logindState{Sleeping: p.bool("PreparingForSleep")}
+	if v, ok := p["LidClosed"].Value().(bool); ok {
+		state.LidClosed = &v
+	}
+	return state
+}
+
+func inhibitorsOf(held []listedInhibitor) (all []inhibitor) {
+	for _, h := range held {
+		all = append(all, inhibitor{h.What, h.Who, h.Why, h.Mode, h.PID})
+	}
+	return all
 }
 
 // listedSession is (susso), listedInhibitor (ssssuu) of login1's manager.
@@ -123,6 +134,20 @@ func fetchSession(ctx context.Context, conn *dbus.Conn, l listedSession) (sessio
 	if err != nil {
 		return session{}, err
 	}
+	return sessionOf(l, p)
+}
+
+// sessionOf takes a session's properties. One that does not say what it is
+// cannot be left out as if nobody sat there.
+func sessionOf(l listedSession, p props) (session, error) {
+	for _, key := range []string{"Class", "Type", "State"} {
+		if p.string(key) == "" {
+			return session{}, errors.New("session " + l.ID + " has no " + key)
+		}
+	}
+	if _, ok := p["Remote"].Value().(bool); !ok {
+		return session{}, errors.New("session " + l.ID + " does not say whether it is remote")
+	}
 	_, hints := p["IdleHint"]
 	return session{began: beganAt(p["TimestampMonotonic"].Value(), sinceBoot(), monotonic()), ID: l.ID, UID: l.UID, Class: p.string("Class"), Kind: p.string("Type"), State: p.string("State"),
 		Seat: l.Seat, Remote: p.bool("Remote"), Locked: p.bool("LockedHint"), Idle: p.bool("IdleHint"), Hints: hints}, nil
@@ -135,13 +160,25 @@ func fetchManager(ctx context.Context, conn *dbus.Conn) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &networkState{Metered: p.uint32("Metered"), Connectivity: p.uint32("Connectivity"), State: p.uint32("State")}, nil
+	return managerOf(p), nil
+}
+
+func managerOf(p props) *networkState {
+	return &networkState{Metered: p.uint32("Metered"), Connectivity: p.uint32("Connectivity"), State: p.uint32("State")}
 }
 
 func fetchProfile(ctx context.Context, conn *dbus.Conn) (any, error) {
 	p, err := propsOf(ctx, conn, profilesName, "/net/hadess/PowerProfiles", profilesName)
 	if err != nil {
 		return nil, err
+	}
+	return profileOf(p)
+}
+
+// profileOf wants a profile: none is not "not saving".
+func profileOf(p props) (string, error) {
+	if p.string("ActiveProfile") == "" {
+		return "", errors.New("there is no active profile")
 	}
 	return p.string("ActiveProfile"), nil
 }

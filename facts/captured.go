@@ -2,6 +2,7 @@ package facts
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -43,9 +44,26 @@ func readCaptured(file string) (*captured, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s is not a captured machine: %w", file, err)
 	}
+	c, err := parseCaptured(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return c, nil
+}
+
+// parseCaptured refuses answers that no machine gives.
+func parseCaptured(data []byte) (*captured, error) {
 	c := new(captured)
 	if err := json.Unmarshal(data, c); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+		return nil, err
+	}
+	if c.InputIdle != nil && *c.InputIdle < 0 {
+		return nil, errors.New("input_idle_seconds is negative")
+	}
+	for name, idle := range c.TerminalIdle {
+		if idle < 0 {
+			return nil, fmt.Errorf("terminal_idle_seconds of %s is negative", name)
+		}
 	}
 	return c, nil
 }

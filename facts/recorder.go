@@ -237,10 +237,17 @@ func readRecords(file string) iter.Seq[Record] {
 		lines := bufio.NewScanner(f)
 		lines.Buffer(make([]byte, 64<<10), 1<<20)
 		for lines.Scan() {
-			var l recordLine
-			if json.Unmarshal(lines.Bytes(), &l) == nil && l.F != nil && !yield(Record{time.Unix(l.T, 0), l.F}) {
+			if rec, ok := parseRecord(lines.Bytes()); ok && !yield(rec) {
 				return
 			}
 		}
 	}
+}
+
+func parseRecord(data []byte) (Record, bool) {
+	var l recordLine
+	if json.Unmarshal(data, &l) != nil || l.F == nil || l.T < 0 || l.T >= endOfTime.Unix() {
+		return Record{}, false
+	}
+	return Record{time.Unix(l.T, 0), l.F}, true
 }

@@ -1,6 +1,8 @@
 package agent
 
 import (
+	"bytes"
+	"encoding/binary"
 	"io"
 	"net"
 	"testing"
@@ -31,6 +33,9 @@ func FuzzWayland(f *testing.F) {
 	f.Add(wlRequest(2, 1, uint32(1)))
 	f.Add([]byte{1, 0, 0, 0, 0, 0, 4, 0})
 	f.Fuzz(func(t *testing.T, data []byte) {
+		if m, rest, ok, err := nextWL(data); ok && (err != nil || len(m.body)+8+len(rest) != len(data)) {
+			t.Errorf("a message of %d bytes and %d more, of %d (%v)", len(m.body), len(rest), len(data), err)
+		}
 		here, there := net.Pipe()
 		go func() { _, _ = io.Copy(io.Discard, there) }()
 		w := newWayland(here, time.Second, func() {})
@@ -41,6 +46,19 @@ func FuzzWayland(f *testing.F) {
 		<-w.gone
 		if idle, known := w.leastIdle(); known && idle > w.away+time.Since(began) {
 			t.Errorf("idle for %v after %v", idle, time.Since(began))
+		}
+	})
+}
+
+// FuzzCounters lets an X server answer anything when it is asked for its
+// counters: none is found beyond the reply.
+func FuzzCounters(f *testing.F) {
+	entry := append([]byte{7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0}, "IDLETIME\x00\x00"...)
+	f.Add(append(make([]byte, 32), entry...))
+	f.Add(append(make([]byte, 32), 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255))
+	f.Fuzz(func(t *testing.T, reply []byte) {
+		if id, ok := findCounter(reply, "IDLETIME"); ok && (len(reply) < 32+14+8 || !bytes.Contains(reply, binary.NativeEndian.AppendUint32(nil, id))) {
+			t.Errorf("counter %d in %q", id, reply)
 		}
 	})
 }
