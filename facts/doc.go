@@ -67,6 +67,6 @@
 // # Captured machines
 //
 // [Capture] writes a machine as a txtar archive, without names that people gave,
-// [Extract] unpacks one, and Options.Root gathers from it. What no file answers
+// [Extract] unpacks one, and Options.Root gathers from it; [LoadCaptured] does both. What no file answers
 // is in captured.json.
 package facts

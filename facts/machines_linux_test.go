@@ -27,7 +27,11 @@ func machineRoot(t *testing.T, archive []byte) string {
 // machineFacts gathers every fact of a captured machine.
 func machineFacts(t *testing.T, archive []byte, target string) Snapshot {
 	t.Helper()
-	return factsIn(t, machineRoot(t, archive), target)
+	s, err := LoadCaptured(context.Background(), archive, Target{Path: target}, time.Unix(1790000000, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func factsIn(t *testing.T, dir, target string) Snapshot {
