@@ -118,7 +118,7 @@ func collectInstaller(b *batch) {
 	h, err := windows.OpenMutex(windows.SYNCHRONIZE, false, name)
 	switch {
 	case err == nil:
-		windows.CloseHandle(h)
+		_ = windows.CloseHandle(h)
 		b.bool(packagesLocked, true, fromMSI)
 	case errors.Is(err, windows.ERROR_ACCESS_DENIED): // it is there
 		b.bool(packagesLocked, true, fromMSI)

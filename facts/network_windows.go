@@ -100,7 +100,7 @@ func askCOM(iid *windows.GUID, method int, out *uint32) error {
 	if int32(hr) < 0 || object == nil {
 		return fmt.Errorf("%w: %#x", errNoNetworkListManager, uint32(hr))
 	}
-	defer syscall.SyscallN(object.methods[methodRelease], uintptr(unsafe.Pointer(object)))
+	defer func() { _, _, _ = syscall.SyscallN(object.methods[methodRelease], uintptr(unsafe.Pointer(object))) }()
 	if hr, _, _ := syscall.SyscallN(object.methods[method], uintptr(unsafe.Pointer(object)), uintptr(unsafe.Pointer(out)), 0); int32(hr) < 0 {
 		return fmt.Errorf("the Network List Manager says %#x", uint32(hr))
 	}

@@ -16,12 +16,23 @@ func nativeCollectors(o *Options) []collector {
 	}
 }
 
-// darwinHost knows when the machine woke.
+// darwinHost knows when the machine woke, and whether it is a real one.
 type darwinHost struct{ resume *resumeWatch }
 
-func (darwinHost) facts() []fact                         { return []fact{sinceResume} }
-func (h darwinHost) collect(_ context.Context, b *batch) { h.resume.store(b) }
-func (darwinHost) close() error                          { return nil }
+var fromSysctl = &origin{"kern.hv_vmm_present", good}
+
+func (darwinHost) facts() []fact { return []fact{sinceResume, virtual} }
+
+func (h darwinHost) collect(_ context.Context, b *batch) {
+	h.resume.store(b)
+	if guest, err := unix.SysctlUint32("kern.hv_vmm_present"); err != nil {
+		b.unknown(virtual, "sysctl kern.hv_vmm_present: "+err.Error())
+	} else {
+		b.bool(virtual, guest != 0, fromSysctl)
+	}
+}
+
+func (darwinHost) close() error { return nil }
 
 // sinceBoot is CLOCK_MONOTONIC_RAW, which on macOS counts sleep and is never
 // set (clock_gettime(3)).

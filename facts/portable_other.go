@@ -9,16 +9,16 @@ import (
 	"time"
 
 	"github.com/shirou/gopsutil/v3/cpu"
-	"github.com/shirou/gopsutil/v3/mem"
 )
 
-// portable asks gopsutil for what it knows everywhere.
+// portable knows about processors and memory, by gopsutil or by the system's
+// own calls.
 type portable struct {
 	rate rate
 	last cpu.TimesStat
 }
 
-var fromGopsutil = &origin{"gopsutil", good}
+var fromRuntime = &origin{"affinity mask", good}
 
 func (*portable) facts() []fact {
 	return []fact{cores, cpuBusy, memoryAvailable, memoryTotal}
@@ -32,7 +32,7 @@ func (p *portable) prime(b *batch) time.Duration {
 }
 
 func (p *portable) collect(ctx context.Context, b *batch) {
-	b.int(cores, int64(runtime.NumCPU()), fromGopsutil)
+	b.int(cores, int64(runtime.NumCPU()), fromRuntime)
 	p.collectCPU(b)
 	collectMemory(ctx, b)
 }
@@ -43,19 +43,14 @@ func (p *portable) collectCPU(b *batch) {
 		p.rate.set(portableBusy(p.last, now), err == nil, b.now.boot)
 		p.last = now
 	}
-	p.rate.store(b, cpuBusy, fromGopsutil)
-}
-
-func cpuTimes() (cpu.TimesStat, error) {
-	all, err := cpu.Times(false)
-	if err != nil || len(all) != 1 {
-		return cpu.TimesStat{}, err
-	}
-	return all[0], nil
+	p.rate.store(b, cpuBusy, fromPortable)
 }
 
 func portableBusy(a, z cpu.TimesStat) float64 {
-	total := z.Total() - a.Total()
+	sum := func(t cpu.TimesStat) float64 { // guests' time is part of User
+		return t.User + t.System + t.Idle + t.Nice + t.Iowait + t.Irq + t.Softirq + t.Steal
+	}
+	total := sum(z) - sum(a)
 	if total <= 0 {
 		return math.NaN()
 	}
@@ -67,13 +62,13 @@ func collectMemory(ctx context.Context, b *batch) {
 	if !b.wantsAny(memoryAvailable, memoryTotal) {
 		return
 	}
-	m, err := mem.VirtualMemoryWithContext(ctx)
+	available, total, err := memoryNow(ctx)
 	if err != nil {
 		b.unknownAll(err.Error(), memoryAvailable, memoryTotal)
 		return
 	}
-	b.int(memoryAvailable, int64(m.Available), fromGopsutil)
-	b.int(memoryTotal, int64(m.Total), fromGopsutil)
+	b.int(memoryAvailable, int64(available), fromPortable)
+	b.int(memoryTotal, int64(total), fromPortable)
 }
 
 func (*portable) close() error { return nil }

@@ -11,6 +11,8 @@ import (
 	"github.com/shirou/gopsutil/v3/load"
 )
 
+var fromGopsutil = &origin{"gopsutil", good}
+
 // portableUnix asks gopsutil for what Windows tells more exactly itself.
 type portableUnix struct{}
 
@@ -58,9 +60,19 @@ func collectHost(ctx context.Context, b *batch) {
 		}
 	}
 	if b.wants(virtual) {
-		if _, role, err := host.VirtualizationWithContext(ctx); err == nil && role != "" {
-			b.bool(virtual, role == "guest", fromGopsutil)
-		}
+		storeVirtual(ctx, b)
+	}
+}
+
+func storeVirtual(ctx context.Context, b *batch) {
+	_, role, err := host.VirtualizationWithContext(ctx)
+	switch {
+	case err != nil:
+		b.unknown(virtual, err.Error())
+	case role == "":
+		b.unknown(virtual, "gopsutil cannot tell")
+	default:
+		b.bool(virtual, role == "guest", fromGopsutil)
 	}
 }
 

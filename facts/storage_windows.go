@@ -263,7 +263,7 @@ func askDevice(path string, code uint32, in []byte, size int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer windows.CloseHandle(h)
+	defer func() { _ = windows.CloseHandle(h) }()
 	out := make([]byte, size)
 	var n uint32
 	err = windows.DeviceIoControl(h, code, unsafe.SliceData(in), uint32(len(in)), &out[0], uint32(size), &n, nil)
