@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -198,9 +199,14 @@ func TestUnreadFactsOpenNothing(t *testing.T) {
 		{[]string{"facts.inhibitors.shutdown"}, nil, true},
 	} {
 		t.Run(strings.Join(c.want, " "), func(t *testing.T) {
+			var mu sync.Mutex
 			var looked []string
 			before := descriptors(t)
-			g, err := New(Options{SystemBus: bus.Addr, AgentSocket: socket, looked: func(path string) { looked = append(looked, path) }})
+			g, err := New(Options{SystemBus: bus.Addr, AgentSocket: socket, looked: func(path string) {
+				mu.Lock()
+				defer mu.Unlock()
+				looked = append(looked, path)
+			}})
 			if err != nil {
 				t.Fatal(err)
 			}
