@@ -232,6 +232,10 @@ func (s *agentServer) ask(ctx context.Context, l *logindState) []agentReport {
 		reports = append(reports, agentReport{name: "agents", why: why})
 	}
 	s.mu.Lock()
+	if len(s.agents) == 0 && len(s.gone) == 0 {
+		s.mu.Unlock()
+		return reports
+	}
 	agents := slices.Collect(maps.Values(s.agents))
 	placed := make([]agentKey, len(agents))
 	for i, a := range agents {

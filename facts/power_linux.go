@@ -13,6 +13,7 @@ type powerCollector struct {
 	uevents  *uevents
 	looked   lookup
 	err      error // why the supplies are not known
+	madeUp   bool  // sysfs is not the kernel's
 	kept     []keptSupply
 	supplies []supply // what they said last
 	profiled lookup
@@ -77,7 +78,7 @@ func (p *powerCollector) collectSupplies(b *batch) {
 	}
 	o := fromSupplies
 	if len(p.kept) == 0 && (p.root.container() || p.root.virtual()) {
-		if !p.root.exists(kernelsSysfs) {
+		if p.madeUp {
 			b.unknownAll("the sandbox that lull runs in has made up its sysfs; its host may run on battery", onAC, powerSource, batteryPercent)
 			return
 		}
@@ -92,7 +93,7 @@ func (p *powerCollector) findSupplies() {
 	if c := p.root.captured; c != nil && !c.silent(supplyDir) { // an archive has no empty directories
 		err = nil
 	}
-	p.err = err
+	p.err, p.madeUp = err, !p.root.exists(kernelsSysfs)
 	for _, name := range names {
 		p.kept = append(p.kept, keepSupply(p.root, supplyDir+"/"+name))
 	}
