@@ -199,7 +199,14 @@ func (p *presenceCollector) expectsSessions(now time.Duration) bool {
 // hasDisplay reports whether a screen is connected.
 func (p *presenceCollector) hasDisplay() bool {
 	for _, name := range p.root.list("/sys/class/drm") {
-		if p.root.slurp("/sys/class/drm/"+name+"/status") == "connected" {
+		file := "/sys/class/drm/" + name + "/status"
+		switch p.root.slurp(file) {
+		case "disconnected", "unknown": // a socket that cannot tell is no reason to expect a screen
+		case "":
+			if p.root.exists(file) {
+				return true
+			}
+		default:
 			return true
 		}
 	}

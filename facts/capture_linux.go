@@ -140,7 +140,7 @@ func (c *capturer) listed() {
 	}
 	for _, name := range c.root.list("/sys/class/drm") {
 		const dir = "/sys/class/drm/"
-		c.put(dir+name+"/status", dir+c.names.connector(name)+"/status", words("connected", "disconnected", "unknown"))
+		c.put(dir+name+"/status", dir+c.names.connector(name)+"/status", wordsOr("connected", "disconnected", "unknown"))
 	}
 }
 

@@ -97,7 +97,15 @@ func usedByPeople(key, rel, abs, props string) bool {
 	if p, err := strconv.ParseUint(props, 16, 64); err == nil && p&(1<<6) != 0 {
 		return false
 	}
+	if !isBitmap(key) || !isBitmap(rel) || !isBitmap(abs) {
+		return true // what it is, nobody can tell
+	}
 	return bitCount(key) >= 10 || nonZero(rel) && bitCount(key) > 0 || nonZero(abs) && bitCount(key) > 0
+}
+
+// isBitmap reports whether bitmap is words in hex, at least one.
+func isBitmap(bitmap string) bool {
+	return bitmap != "" && strings.Trim(bitmap, "0123456789abcdef ") == ""
 }
 
 func nonZero(bitmap string) bool { return strings.Trim(bitmap, "0 ") != "" }

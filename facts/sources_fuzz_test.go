@@ -209,7 +209,7 @@ func regularFiles(t testing.TB, dir string) (files []string) {
 		}
 		return err
 	})
-	if err != nil || len(files) < 50 {
+	if err != nil || len(files) < 10 {
 		t.Fatalf("%d files (%v)", len(files), err)
 	}
 	slices.Sort(files)

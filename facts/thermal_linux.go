@@ -94,9 +94,12 @@ func (t *thermalCollector) sources() int { return len(t.counters) + len(t.zones)
 // look reads every source: one that says the machine is hot is believed. from
 // is the best source that answered, nil when none did.
 func (t *thermalCollector) look(now time.Duration) (slowed bool, from *origin) {
+	mute := false
 	for _, d := range t.cooling {
-		if v, ok := d.integer(); ok {
-			slowed, from = slowed || v > 0, fromCooling
+		v, ok := d.integer()
+		slowed, mute = slowed || ok && v > 0, mute || !ok
+		if ok {
+			from = fromCooling
 		}
 	}
 	for _, z := range t.zones {
@@ -115,7 +118,11 @@ func (t *thermalCollector) look(now time.Duration) (slowed bool, from *origin) {
 		}
 		c.last, c.valid, from = uint64(v), true, fromThrottle
 	}
-	return slowed || t.seen > 0 && now-t.seen < time.Minute, from
+	slowed = slowed || t.seen > 0 && now-t.seen < time.Minute
+	if mute && !slowed {
+		return false, nil // a processor's device does not say how much it is held back
+	}
+	return slowed, from
 }
 
 func (t *thermalCollector) findCounters() {
@@ -180,10 +187,7 @@ func (t *thermalCollector) findCooling() {
 		if !strings.HasPrefix(kind, "Processor") && !strings.Contains(kind, "cpufreq") {
 			continue
 		}
-		f := t.root.keep(device+"/cur_state", 32)
-		if _, ok := f.integer(); ok {
-			t.cooling = append(t.cooling, f)
-		}
+		t.cooling = append(t.cooling, t.root.keep(device+"/cur_state", 32))
 	}
 }
 
