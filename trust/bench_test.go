@@ -194,6 +194,9 @@ func bundleJSON(digest, signature []byte) string {
 // the end of a download and the start of its install (copy, hash, fsync, and
 // the check before the start) against plain hashing, in turn.
 func TestTakingAPackageCostsLittleMoreThanHashing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it measures; not in short mode")
+	}
 	w := newWorld(t)
 	p := w.admitted("3.1.0")
 	const mib = 100
@@ -210,8 +213,9 @@ func TestTakingAPackageCostsLittleMoreThanHashing(t *testing.T) {
 			*best = took
 		}
 	}
+	const most = 1.6
 	var plain, whole time.Duration
-	for range 5 {
+	for n := 0; n < 5 || n < 15 && float64(whole) > most*float64(plain); n++ { // a busy machine needs more looks
 		least(&plain, func() error { return StateArtifacts(t.Context(), d, w.path("stage"), "reader.bin") })
 		u, err := w.AdmitUpdate(t.Context(), p, w.path("stage"), w.signDocument(d))
 		if err != nil {
@@ -229,7 +233,11 @@ func TestTakingAPackageCostsLittleMoreThanHashing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%d MiB: hashing %v CPU; copying while hashing, fsync and the check %v; ratio %.2f (target: at most 1.6)", mib, plain, whole, float64(whole)/float64(plain))
+	ratio := float64(whole) / float64(plain)
+	t.Logf("%d MiB: hashing %v CPU; copying while hashing, fsync and the check %v; ratio %.2f (target: at most %v)", mib, plain, whole, ratio, most)
+	if ratio > most {
+		t.Errorf("ratio %.2f, want at most %v", ratio, most)
+	}
 }
 
 func cpuOf(f func()) time.Duration {
