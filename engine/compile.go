@@ -158,6 +158,7 @@ type program struct {
 	steady   *steadyRules
 
 	conditions map[string]conditionReads
+	finder     *readFinder   // for who holds the lock of the shapes
 	count      atomic.Uint64 // evaluations, whole or partial
 }
 
@@ -201,7 +202,7 @@ func (p *program) prepare(ctx context.Context, data *node) error {
 	}
 	rd := newReadFinder(p.compiler)
 	p.steady = findSteady(p.compiler, rd)
-	p.conditions = rd.readsOfConditions()
+	p.conditions, p.finder = rd.readsOfConditions(), rd
 	p.reads = rd.readsOf(ast.MustParseRef(entrypoint)).sorted()
 	return nil
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -65,6 +66,22 @@ func (p *program) eval(ctx context.Context, query ast.Body, in *Input, deadline 
 		rules.settle(in)
 	}
 	return out, err
+}
+
+// errFound ends a query at its first answer.
+var errFound = errors.New("found")
+
+// holds tells whether a query has an answer.
+func (p *program) holds(ctx context.Context, query ast.Body, in *Input, deadline time.Duration) (bool, error) {
+	p.count.Add(1)
+	cancel := topdown.NewCancel()
+	defer time.AfterFunc(deadline, cancel.Cancel).Stop()
+	err := topdown.NewQuery(query).WithCompiler(p.compiler).WithStore(p.store).WithTransaction(p.txn).WithInput(in.term()).
+		WithBaseCache(p.data).WithCancel(cancel).WithMetrics(noMetrics).Iter(ctx, func(topdown.QueryResult) error { return errFound })
+	if errors.Is(err, errFound) {
+		return true, nil
+	}
+	return false, err
 }
 
 var noMetrics = metrics.NoOp()

@@ -26,6 +26,7 @@ type Rechecker struct {
 	waiting map[string]*waiter
 	order   []string
 	groups  map[string]*group
+	asked   map[uint64]truth // what OPA said of parts on the shared facts
 	ready   []string
 }
 
@@ -45,7 +46,7 @@ type group struct {
 
 // Rechecker returns an empty re-checker for the generations of e.
 func (e *Engine) Rechecker() *Rechecker {
-	return &Rechecker{engine: e, gen: e.Generation(), waiting: map[string]*waiter{}, groups: map[string]*group{}, ready: []string{}}
+	return &Rechecker{engine: e, gen: e.Generation(), waiting: map[string]*waiter{}, groups: map[string]*group{}, asked: map[uint64]truth{}, ready: []string{}}
 }
 
 // Set adds or replaces one waiting action, with the decision that made it wait.
@@ -73,6 +74,7 @@ func (r *Rechecker) Share(facts, meta, clock Section) {
 	before := r.shared
 	r.shared.Facts, r.shared.Meta, r.shared.Clock = facts, meta, clock
 	r.turn++
+	clear(r.asked)
 	if !sameStatics(&before, &r.shared) {
 		r.regroup()
 	}
@@ -149,9 +151,26 @@ func (r *Rechecker) follow() {
 func (r *Rechecker) answer(g *group) bool {
 	if g.turn != r.turn {
 		g.turn = r.turn
-		g.mayRun = !slices.ContainsFunc(g.needs, func(n residual) bool { return n.met(&r.shared) == no })
+		g.mayRun = !slices.ContainsFunc(g.needs, func(n residual) bool { return n.metBy(r.truth) == no })
 	}
 	return g.mayRun
+}
+
+// truth is a part's on the shared facts. What only OPA can tell of them it is
+// asked once for all groups, however many actions wait for it.
+func (r *Rechecker) truth(p *residualPart) truth {
+	if p.section >= 0 {
+		return p.truth(&r.shared)
+	}
+	if p.body == nil || slices.ContainsFunc(p.sections, func(s int) bool { return !isShared(s) }) {
+		return maybe
+	}
+	got, known := r.asked[p.id]
+	if !known {
+		got = p.ask(context.Background(), r.gen, &r.shared)
+		r.asked[p.id] = got
+	}
+	return got
 }
 
 // groupOf works in what the action has of its own and finds those that are left
@@ -165,7 +184,7 @@ func (r *Rechecker) groupOf(ctx context.Context, w *waiter) *group {
 	)
 	for _, name := range w.unmet {
 		if n := r.gen.residual(ctx, name, &own); n != nil {
-			left := n.specialise(&own, &key)
+			left := n.specialise(ctx, r.gen, &own, &key)
 			needs = append(needs, left)
 		}
 	}
@@ -175,6 +194,11 @@ func (r *Rechecker) groupOf(ctx context.Context, w *waiter) *group {
 		r.groups[key.String()] = g
 	}
 	return g
+}
+
+// isOwn tells what only OPA can evaluate, and on an action's own sections alone.
+func (p *residualPart) isOwn() bool {
+	return p.body != nil && !slices.ContainsFunc(p.sections, isShared)
 }
 
 // isShared tells the sections that all actions of a re-checker have in common.
@@ -188,15 +212,19 @@ func isShared(section int) bool {
 
 // specialise answers the parts that read an action's own sections. It writes
 // what is left to key, so that equal rests have equal keys.
-func (n *residual) specialise(in *Input, key *strings.Builder) residual {
+func (n *residual) specialise(ctx context.Context, g *Generation, in *Input, key *strings.Builder) residual {
 	var left residual
 	key.WriteByte('|')
 alternatives:
 	for _, alt := range n.alternatives {
 		var rest []*residualPart
 		for _, p := range alt {
-			if p.section >= 0 && !isShared(p.section) {
-				switch p.eval(in.section(p.section)) {
+			if own := p.section >= 0 && !isShared(p.section); own || p.isOwn() {
+				tell := func() truth { return p.ask(ctx, g, in) }
+				if own {
+					tell = func() truth { return p.eval(in.section(p.section)) }
+				}
+				switch tell() {
 				case no:
 					continue alternatives
 				case yes:

@@ -84,3 +84,47 @@ func BenchmarkRecheck1000(b *testing.B) {
 		}
 	}
 }
+
+// What only OPA can tell of the shared facts it is asked once a wake, however many
+// actions wait for it; what it can tell of an action's own sections, once an action.
+func TestAThousandWaitingActionsCostOneEvaluation(t *testing.T) {
+	ctx := context.Background()
+	e := open(t, files(map[string]string{
+		"mine.rego": `package eligibility
+
+met contains "mine" if {
+	abs(input.facts.cpu.busy_ratio - input.facts.storage.io_queue_depth) < 0.3
+	startswith(input.action.updater, "com.")
+}
+`,
+		"requirements/data.yaml": "wait_unless: {any: {mine: true}}\n",
+	}))
+	apart := input(t, e, map[string]any{"facts/cpu/busy_ratio": 0.1, "facts/storage/io_queue_depth": 0.45})
+	still := input(t, e, map[string]any{"facts/cpu/busy_ratio": 0.05, "facts/storage/io_queue_depth": 0.46})
+	close := input(t, e, map[string]any{"facts/cpu/busy_ratio": 0.1, "facts/storage/io_queue_depth": 0.2})
+	r := e.Rechecker()
+	for i := range 1000 {
+		in := *apart
+		in.Action = input(t, e, map[string]any{"action/updater": fmt.Sprint("com.example.app", i)}).Action
+		r.Set(fmt.Sprint(i), &in, engine.Decision{Verdict: engine.Wait, WaitsFor: []string{"mine"}})
+	}
+	if d := e.Decide(ctx, apart); len(d.WaitsFor) != 1 || d.WaitsFor[0] != "mine" {
+		t.Fatalf("got %+v, want a wait for mine", d)
+	}
+	if got := r.Ready(ctx); len(got) != 0 {
+		t.Errorf("while the two are apart: got %d ready, want none", len(got))
+	}
+	before := e.Generation().Evaluations()
+	for _, tt := range []struct {
+		in   *engine.Input
+		want int
+	}{{still, 0}, {close, 1000}, {apart, 0}} {
+		r.Share(tt.in.Facts, tt.in.Meta, tt.in.Clock)
+		if got := r.Ready(ctx); len(got) != tt.want {
+			t.Errorf("got %d ready, want %d", len(got), tt.want)
+		}
+	}
+	if asked := e.Generation().Evaluations() - before; asked != 3 {
+		t.Errorf("three wakes cost %d evaluations, want one each", asked)
+	}
+}

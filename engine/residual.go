@@ -25,6 +25,7 @@ type comparison struct {
 	value *ast.Term
 	whole bool // true for whole numbers only; of others only OPA can tell
 	text  string
+	expr  *ast.Expr // of what is no plain comparison
 }
 
 // volatile are the sections that can change while an action waits, static the
@@ -117,7 +118,7 @@ var plain = map[string]string{"gte": ">=", "lte": "<=", "gt": ">", "lt": "<", "e
 // readComparison recognises a comparison of one input with a constant, also
 // where a whole number is added to it or taken from it.
 func readComparison(e *ast.Expr) comparison {
-	c := comparison{text: localNames.ReplaceAllString(strings.ReplaceAll(e.String(), "input.", ""), "x$1")}
+	c := comparison{expr: e, text: localNames.ReplaceAllString(strings.ReplaceAll(e.String(), "input.", ""), "x$1")}
 	if e.Negated || !e.IsCall() || len(e.Operands()) != 2 {
 		return c
 	}
@@ -140,7 +141,7 @@ func readComparison(e *ast.Expr) comparison {
 		return c
 	}
 	c.path, _ = inputPath(ref)
-	c.ref, c.op, c.value, c.whole = ref, op, b, exact
+	c.ref, c.op, c.value, c.whole, c.expr = ref, op, b, exact, nil
 	c.text = c.path + " " + c.op + " " + b.String()
 	return c
 }

@@ -75,8 +75,8 @@ func TestResidualsAgreeWithOPA(t *testing.T) {
 		pairs += agree(t, e, names, randomInput(t, rnd), answers)
 	}
 	t.Logf("no %d, yes %d, maybe %d", answers[no], answers[yes], answers[maybe])
-	if answers[maybe] > answers[yes]+answers[no] {
-		t.Errorf("got %v, want most conditions answered without OPA", answers)
+	if answers[maybe] > (answers[yes]+answers[no])/10 {
+		t.Errorf("got %v, want nine of ten conditions answered without a whole decision", answers)
 	}
 }
 
@@ -115,7 +115,12 @@ func agree(t *testing.T, e *Engine, names []string, in *Input, answers map[truth
 			answers[maybe]++
 			continue
 		}
-		got, want := res.met(in), met.Value.(ast.Set).Contains(ast.StringTerm(name))
+		got, want := res.metBy(func(p *residualPart) truth {
+			if p.section < 0 {
+				return p.ask(context.Background(), g, in)
+			}
+			return p.truth(in)
+		}), met.Value.(ast.Set).Contains(ast.StringTerm(name))
 		answers[got]++
 		if got == yes && !want || got == no && want {
 			t.Fatalf("condition %s: residual says %d, OPA says %v\ninput %v\nresidual %+v\n%s", name, got, want, in.term(), res.source, g.tree.rules["mine.rego"].content)

@@ -21,11 +21,16 @@ const (
 
 // met is the best of the alternatives, each of which is the worst of its parts.
 func (n *residual) met(in *Input) truth {
+	return n.metBy(func(p *residualPart) truth { return p.truth(in) })
+}
+
+// metBy is met with the truth of each part as given.
+func (n *residual) metBy(truth func(*residualPart) truth) truth {
 	best := no
 	for _, alt := range n.alternatives {
 		worst := yes
 		for _, p := range alt {
-			if worst = min(worst, p.truth(in)); worst == no {
+			if worst = min(worst, truth(p)); worst == no {
 				break
 			}
 		}
@@ -50,12 +55,17 @@ type residual struct {
 }
 
 // A residualPart compares one value of one section with a constant. section is
-// negative for an expression that only OPA can evaluate.
+// negative for what only OPA can evaluate: all such expressions of an alternative
+// are one part, since they may share variables.
 type residualPart struct {
-	id      uint64 // unique in this process
+	id      uint64 // the same for parts that ask the same, else unique in this process
 	section int
 	path    ast.Ref // below the section
 	comparison
+	body     ast.Body // for OPA; nil where it is no query of its own
+	sections []int    // that body reads
+	once     sync.Once
+	query    ast.Body // body, compiled when first asked
 }
 
 func (p *residualPart) eval(sec *ast.Term) truth {
@@ -119,6 +129,7 @@ func truthOf(b bool) truth {
 type shapes struct {
 	mu   sync.Mutex
 	byID map[string]*residual
+	ids  map[string]uint64 // what a part asks → its id
 }
 
 // maxShapes bounds the memory of a generation; beyond it nothing is kept.
@@ -202,14 +213,14 @@ func (g *Generation) kept(ctx context.Context, condition string, in *Input, move
 	if r, ok := g.shapes.byID[key]; ok {
 		return r
 	}
+	if g.shapes.byID == nil || len(g.shapes.byID) >= maxShapes {
+		g.shapes.byID, g.shapes.ids = map[string]*residual{}, map[string]uint64{}
+	}
 	unknown := reads.unknown
 	if moved {
 		unknown = reads.unknownFor(in)
 	}
 	r := g.compileResidual(ctx, condition, in, unknown)
-	if g.shapes.byID == nil || len(g.shapes.byID) >= maxShapes {
-		g.shapes.byID = map[string]*residual{}
-	}
 	g.shapes.byID[key] = r
 	return r
 }
@@ -262,19 +273,133 @@ func (g *Generation) compileResidual(ctx context.Context, condition string, in *
 	r := &residual{source: alts}
 	for _, a := range alts {
 		parts := make([]*residualPart, 0, len(a.parts))
+		var opaque *residualPart
 		for _, c := range a.parts {
-			parts = append(parts, compilePart(c))
+			p := compilePart(c)
+			switch {
+			case c.expr == nil:
+				parts = append(parts, p)
+			case opaque == nil:
+				opaque = p
+				fallthrough
+			default:
+				opaque.body.Append(c.expr)
+			}
+		}
+		if opaque != nil {
+			if opaque.sections = g.sectionsOf(opaque.body); opaque.sections == nil || slices.ContainsFunc(opaque.body, isBare) {
+				opaque.body = nil
+			}
+			parts = append(parts, opaque) // the comparisons before it are cheaper
+		}
+		for _, p := range parts {
+			p.id = g.shapes.idOf(p)
 		}
 		r.alternatives = append(r.alternatives, parts)
 	}
 	return r
 }
 
+// isBare tells an expression that is nothing but a reference. Partial evaluation
+// of OPA 1.22 leaves one of x == x, where it says that x is known, and of x, where
+// it says that x is not false.
+func isBare(e *ast.Expr) bool {
+	_, ok := e.Terms.(*ast.Term)
+	return ok
+}
+
+// sectionsOf lists the sections of the input that a query reads, also through
+// rules; nil where that cannot be said, or the query is about rules that partial
+// evaluation has made.
+func (g *Generation) sectionsOf(body ast.Body) []int {
+	out, sure := []int{}, true
+	add := func(path string) {
+		name, _, _ := strings.Cut(path, ".")
+		if i := sectionIndex(name); i < 0 {
+			sure = false
+		} else if !slices.Contains(out, i) {
+			out = append(out, i)
+		}
+	}
+	var v *ast.GenericVisitor
+	v = ast.NewGenericVisitor(func(x any) bool {
+		switch x := x.(type) {
+		case ast.Ref:
+			if path, ok := inputPath(x); ok {
+				add(path)
+			} else if x[0].Equal(ast.DefaultRootDocument) {
+				if x.HasPrefix(partialNamespace) || len(x) < 3 {
+					sure = false
+				}
+				for ref := x.GroundPrefix(); len(ref) > 1; ref = ref[:len(ref)-1] {
+					for path := range g.prog.finder.readsOf(ref).paths {
+						add(path)
+					}
+				}
+			}
+			for _, t := range x[1:] {
+				v.Walk(t)
+			}
+			return true
+		case ast.Var:
+			sure = sure && !x.Equal(ast.InputRootDocument.Value)
+		}
+		return false
+	})
+	v.Walk(body)
+	if !sure {
+		return nil
+	}
+	return out
+}
+
+// partialNamespace is where partial evaluation puts rules of its own.
+var partialNamespace = ast.MustParseRef("data.partial")
+
+// ask has OPA evaluate the part that no comparison can tell.
+func (p *residualPart) ask(ctx context.Context, g *Generation, in *Input) truth {
+	if p.body == nil {
+		return maybe
+	}
+	p.once.Do(func() {
+		// What partial evaluation leaves still has to be rewritten: an every over
+		// an input, for one, is evaluated over a variable only.
+		if q, err := g.prog.compiler.QueryCompiler().Compile(p.body.Copy()); err == nil {
+			p.query = q
+		}
+	})
+	if p.query == nil {
+		return maybe
+	}
+	found, err := g.prog.holds(ctx, p.query, in, residualDeadline)
+	if err != nil {
+		return maybe
+	}
+	return truthOf(found)
+}
+
+// idOf is the same for parts of different actions that ask the same, so that
+// those actions form one group.
+func (s *shapes) idOf(p *residualPart) uint64 {
+	asks := p.text
+	if p.body != nil {
+		asks = p.body.String()
+	} else if p.section < 0 || p.whole {
+		return partIDs.Add(1)
+	}
+	id, known := s.ids[asks]
+	if !known {
+		id = partIDs.Add(1)
+		s.ids[asks] = id
+	}
+	return id
+}
+
 // partIDs numbers the parts of all residuals.
 var partIDs atomic.Uint64
 
 func compilePart(c comparison) *residualPart {
-	p := &residualPart{id: partIDs.Add(1), section: -1, comparison: c}
+	p := &residualPart{section: -1, comparison: c}
 	if c.path == "" {
 		return p
 	}
