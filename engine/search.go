@@ -50,7 +50,7 @@ func (s *searcher) smallest(ctx context.Context, in *Input, cheapest map[string]
 	for i := 0; i < len(changes); {
 		fewer := slices.Delete(slices.Clone(changes), i, i+1)
 		if s.decide(ctx, in, fewer).Verdict == Run {
-			changes = fewer
+			changes, i = fewer, 0 // without it, one that was needed before may not be
 		} else {
 			i++
 		}
