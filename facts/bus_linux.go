@@ -64,6 +64,8 @@ const (
 	managerName  = "org.freedesktop.NetworkManager"
 	managerPath  = "/org/freedesktop/NetworkManager"
 	profilesName = "net.hadess.PowerProfiles"
+	upowerName   = "org.freedesktop.UPower"
+	upowerPath   = "/org/freedesktop/UPower"
 	busDriver    = "org.freedesktop.DBus"
 	propsIface   = "org.freedesktop.DBus.Properties."
 	propsGetAll  = propsIface + "GetAll"
@@ -78,6 +80,7 @@ func newBus(r *root, o *Options) *bus {
 		logindName:   {name: logindName, fetch: fetchLogind, path: dbus.WithMatchPathNamespace("/org/freedesktop/login1")},
 		managerName:  {name: managerName, fetch: fetchManager, path: dbus.WithMatchObjectPath(managerPath)}, // its others tell of every change of a radio's strength
 		profilesName: {name: profilesName, fetch: fetchProfile, path: dbus.WithMatchObjectPath("/net/hadess/PowerProfiles")},
+		upowerName:   {name: upowerName, fetch: new(upower).fetch, path: dbus.WithMatchObjectPath(upowerPath)}, // its others tell of every step of a battery
 	}
 	return b
 }
@@ -249,6 +252,8 @@ func (b *bus) serviceOf(sig *dbus.Signal) string {
 		name = managerName
 	case hasPrefix(path, "/net/hadess/PowerProfiles"):
 		name = profilesName
+	case hasPrefix(path, upowerPath):
+		name = upowerName
 	}
 	if hasPrefix(sig.Name, propsIface) || hasPrefix(sig.Name, name+".") {
 		return name

@@ -39,6 +39,19 @@ func (b *bus) profile(ctx context.Context) (string, bool) {
 	return s, ok && err == nil
 }
 
+// supplies returns the uninterruptible supplies that UPower knows of.
+func (b *bus) supplies(ctx context.Context) ([]supply, error) {
+	if c := b.root.captured; c != nil {
+		if c.silent(upowerName) {
+			return nil, errors.New(upowerName + " did not answer when the machine was captured")
+		}
+		return c.supplies(), nil
+	}
+	v, err := b.get(ctx, upowerName)
+	s, _ := v.([]supply)
+	return s, err
+}
+
 func capturedState[T any](c *captured, s *T, name string) (*T, error) {
 	switch {
 	case c.silent(name):

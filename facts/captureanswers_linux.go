@@ -20,6 +20,7 @@ func (c *capturer) answers(ctx context.Context) *captured {
 	out := &captured{
 		Volumes: map[string]volumeSpace{}, InputIdle: from.InputIdle, TerminalIdle: map[string]int64{}, Logind: c.logind(from.Logind), Network: from.Network,
 		Agents: c.agents(from.Agents), DisplayServer: from.DisplayServer,
+		UPS:     words("charging", "discharging")(from.UPS),
 		Profile: wordsOr("other", "power-saver", "balanced", "performance")(from.Profile), PackageLocked: from.PackageLocked,
 	}
 	for _, point := range slices.Sorted(maps.Keys(from.Volumes)) {
@@ -37,7 +38,7 @@ func (c *capturer) answers(ctx context.Context) *captured {
 }
 
 // mayBeSilent are the sources whose silence differs from their absence.
-var mayBeSilent = []string{logindName, managerName, supplyDir, ptsDir}
+var mayBeSilent = []string{logindName, managerName, upowerName, supplyDir, ptsDir}
 
 // logind repeats what it said, without people: their numbers, what they named
 // their sessions and seats, and why they inhibit what.
@@ -108,6 +109,11 @@ func (c *capturer) ask(ctx context.Context) *captured {
 		out.Silent = append(out.Silent, supplyDir)
 	}
 	out.Profile, _ = b.profile(ctx)
+	ups, err := b.supplies(ctx)
+	if err != nil && !absent(err) {
+		out.Silent = append(out.Silent, upowerName)
+	}
+	out.UPS = upsOfAll(ups)
 	out.InputIdle = inputIdle(c.root)
 	out.DisplayServer = (&presenceCollector{root: c.root}).hasDisplayServer()
 	g, err := New(Options{SystemBus: "-"})

@@ -24,6 +24,7 @@ type captured struct {
 	Logind        *logindState           `json:"logind,omitempty"`
 	Network       *networkState          `json:"network_manager,omitempty"`
 	Agents        map[string][]string    `json:"agents,omitempty"` // what the agent of each session gave as reasons not to disturb, by session
+	UPS           string                 `json:"ups,omitempty"`    // "charging" or "discharging", as UPower says; "" = there is none
 	Profile       string                 `json:"power_profile,omitempty"`
 	DisplayServer bool                   `json:"display_server,omitempty"` // an X server or a Wayland compositor runs
 	PackageLocked *bool                  `json:"package_locked,omitempty"` // absent = could not be told
@@ -66,4 +67,24 @@ func parseCaptured(data []byte) (*captured, error) {
 		}
 	}
 	return c, nil
+}
+
+// supplies are the uninterruptible ones.
+func (c *captured) supplies() []supply {
+	status := map[string]string{"charging": "Charging", "discharging": "Discharging"}[c.UPS]
+	if status == "" {
+		return nil
+	}
+	return []supply{{name: "UPS", kind: "UPS", status: status, online: -1, capacity: -1}}
+}
+
+// upsOfAll sums supplies up for a capture.
+func upsOfAll(supplies []supply) string {
+	switch {
+	case len(supplies) == 0:
+		return ""
+	case slices.ContainsFunc(supplies, func(s supply) bool { return s.status == "Discharging" }):
+		return "discharging"
+	}
+	return "charging"
 }

@@ -3,6 +3,7 @@ package facts
 import (
 	"bytes"
 	"context"
+	"slices"
 )
 
 // powerCollector reads /sys/class/power_supply
@@ -53,8 +54,8 @@ const (
 )
 
 func (p *powerCollector) collect(ctx context.Context, b *batch) {
-	if b.wantsAny(onAC, powerSource, batteryPercent) {
-		p.collectSupplies(b)
+	if b.wantsAny(supplyFacts...) {
+		p.collectSupplies(ctx, b)
 	}
 	if b.wants(saver) {
 		p.collectSaver(ctx, b)
@@ -64,22 +65,30 @@ func (p *powerCollector) collect(ctx context.Context, b *batch) {
 	}
 }
 
-func (p *powerCollector) collectSupplies(b *batch) {
+func (p *powerCollector) collectSupplies(ctx context.Context, b *batch) {
 	if p.looked.due(b.now.boot, p.uevents.since("power_supply", b.now.boot)) {
 		p.findSupplies()
 	}
 	if p.err != nil {
-		b.unknownAll(whyNot(supplyDir, p.err), onAC, powerSource, batteryPercent)
+		b.unknownAll(whyNot(supplyDir, p.err), supplyFacts...)
 		return
 	}
 	p.supplies = p.supplies[:0]
 	for i := range p.kept {
 		p.supplies = append(p.supplies, p.kept[i].read())
 	}
+	if !slices.ContainsFunc(p.supplies, supply.system) { // what feeds a portable's charger does not matter
+		ups, err := p.bus.supplies(ctx)
+		if err != nil && !absent(err) {
+			b.unknownAll(err.Error(), supplyFacts...)
+			return
+		}
+		p.supplies = append(p.supplies, ups...)
+	}
 	o := fromSupplies
-	if len(p.kept) == 0 && (p.root.container() || p.root.virtual()) {
+	if len(p.supplies) == 0 && (p.root.container() || p.root.virtual()) {
 		if p.madeUp {
-			b.unknownAll("the sandbox that lull runs in has made up its sysfs; its host may run on battery", onAC, powerSource, batteryPercent)
+			b.unknownAll("the sandbox that lull runs in has made up its sysfs; its host may run on battery", supplyFacts...)
 			return
 		}
 		o = fromNoSupplies // the host below a guest may run on battery, though most do not

@@ -11,6 +11,7 @@ func (p *powerCollector) watch(ctx context.Context, want []bool, wake func(...fa
 	var sources sync.WaitGroup
 	if anyWanted(want, supplyFacts) {
 		sources.Go(func() { watchUevents(ctx, "power_supply", func() { wake(supplyFacts...) }) })
+		sources.Go(func() { p.bus.watch(ctx, upowerName, func() { wake(supplyFacts...) }) })
 	}
 	if want[saver] {
 		sources.Go(func() { p.bus.watch(ctx, profilesName, func() { wake(saver) }) })

@@ -274,7 +274,7 @@ func TestAnEmptyListOfSuppliesIsBelievedOfAKernelOnly(t *testing.T) {
 		}
 		r := &root{dir: dir, below: true, container: func() bool { return c.container }, virtual: func() bool { return false }}
 		changes := &changes{root: r}
-		p := newPower(r, nil, newUevents(changes))
+		p := newPower(r, newBus(r, &Options{SystemBus: "-"}), newUevents(changes))
 		b := &batch{cells: make([]cell, len(declared)), want: make([]bool, len(declared)), now: instant{time.Now(), sinceBoot()}}
 		b.want[onAC] = true
 		p.collect(t.Context(), b)

@@ -123,6 +123,9 @@ func checkProps(t *testing.T, p props) {
 	if began := beganAt(p["TimestampMonotonic"].Value(), time.Hour, time.Minute); began < 0 || began > time.Hour {
 		t.Errorf("a session began at %v of %v", began, p["TimestampMonotonic"])
 	}
+	if s, ok, err := upsOf("/ups", p); ok && (err != nil || s.kind != "UPS" || s.status == "") {
+		t.Errorf("supply %+v (%v) of %v", s, err, p)
+	}
 	if name, err := profileOf(p); err == nil && name == "" {
 		t.Error("the profile is nothing")
 	}
