@@ -11,12 +11,18 @@ import (
 // called before Run.
 func (r *Runner) OnDocument(f func(map[string]any)) { r.assembled = f }
 
-// Freeze does to what is running of an updater what the user's return does.
-func (r *Runner) Freeze(updater string) {
+// Freeze does to what is running of an updater what the user's return does. It
+// reports false while nothing is: a program may have begun before its start is
+// taken note of.
+func (r *Runner) Freeze(updater string) bool {
 	a := r.active.get(updater)
+	if a == nil {
+		return false
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	r.freeze(a)
+	return true
 }
 
 // Evaluations is how often OPA has evaluated the policies in force.

@@ -130,7 +130,7 @@ func TestARevokedVendorsFrozenWorkIsEnded(t *testing.T) {
 	}
 	eventually(t, 30*time.Second, func() (bool, string) { return m.ran("download begin") == 1, "download" })
 	idle.Store(0)
-	m.daemon.Freeze(updaterID)
+	eventually(t, 20*time.Second, func() (bool, string) { return m.daemon.Freeze(updaterID), "nothing runs" })
 	m.tells("frozen", `"action":"download"`)
 	time.Sleep(time.Second) // some turns of the loop
 	for _, rec := range m.records() {

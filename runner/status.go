@@ -88,7 +88,19 @@ func (r *Runner) updaterStatus(u *updater) control.Updater {
 	}
 	out.Current = r.current(u)
 	out.State = r.stateOf(u, out)
+	if err := r.fallen(u); err != nil && out.State == control.Idle {
+		out.State, out.Why = control.Denied, err.Error()
+	}
 	return out
+}
+
+// fallen tells why nobody vouches for an updater any more, nil when somebody
+// does: what has nothing to do would otherwise look well until its next scan.
+func (r *Runner) fallen(u *updater) error {
+	if pkg := r.packages[u.Updater]; pkg != nil {
+		return r.trust.Standing(pkg)
+	}
+	return nil
 }
 
 // stateOf is the one word for an updater.
@@ -234,6 +246,10 @@ func (r *Runner) subjectOf(u *updater, update string, w *control.Why) (candidate
 		w.State = r.updaterStatus(u).State
 		w.Text = fmt.Sprintf("%s has nothing to do until its next scan", u.Updater)
 		w.NextCheck = optional(due)
+		if err := r.fallen(u); err != nil {
+			w.Code, w.Error = trust.Code(err), err.Error()
+			w.Text = fmt.Sprintf("%s will not run any more: nobody whom this machine trusts vouches for it", u.Updater)
+		}
 		return candidate{}, true
 	}
 	return *c, false

@@ -132,8 +132,12 @@ func printPolicyReport(s *screen, rep policyReport) {
 			s.line("  hint: %s", d.Hint)
 		}
 	}
-	for _, u := range rep.LeftToOPA {
-		s.line("%s: for %s, re-checks ask OPA itself: %s", s.bold(u.Condition), strings.Join(u.Kinds, ", "), s.faint(u.Because))
+	if len(rep.LeftToOPA) > 0 {
+		var names []string
+		for _, u := range rep.LeftToOPA {
+			names = append(names, u.Condition)
+		}
+		s.line("note: re-checks of %s ask OPA itself, as no plain comparisons say the same; -o json tells why", strings.Join(names, ", "))
 	}
 	if rep.OK {
 		s.line("%s  the policies load (%s)", s.green("ok"), short(rep.Digest))
