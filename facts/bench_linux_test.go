@@ -145,18 +145,6 @@ func BenchmarkGopsutil(b *testing.B) {
 	}
 }
 
-func TestASnapshotOfHotFactsAllocatesOnce(t *testing.T) {
-	g := hotGatherer(t)
-	time.Sleep(minLook)
-	least := 1e9
-	for range 5 { // once a second a service is asked whether it is still there
-		least = min(least, testing.AllocsPerRun(50, func() { g.Snapshot(context.Background(), hot, Target{Path: "/"}) }))
-	}
-	if least > 1 {
-		t.Errorf("got %v allocations, want at most 1", least)
-	}
-}
-
 // What asks once, as `lull facts` does, takes the two looks that a rate needs
 // within its one snapshot.
 func TestOneSnapshotKnowsRates(t *testing.T) {
