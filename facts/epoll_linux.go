@@ -91,4 +91,19 @@ func (p *poller) runOne(ctx context.Context, handle func()) error {
 	return ctx.Err()
 }
 
+// watchExceptional calls up once fd is watched, and handle each time it polls as
+// exceptional, until ctx ends. fd stays the caller's.
+func watchExceptional(ctx context.Context, fd int, up, handle func()) error {
+	poll, err := newPoller()
+	if err != nil {
+		return err
+	}
+	defer poll.close()
+	if err := poll.add(fd, unix.EPOLLPRI, 0); err != nil {
+		return err
+	}
+	up()
+	return poll.runOne(ctx, handle)
+}
+
 func (p *poller) close() { p.once.Do(func() { p.file.Close() }) }

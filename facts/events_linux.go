@@ -3,10 +3,12 @@ package facts
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -67,9 +69,10 @@ func netlinkSocket(family int, groups uint32) (int, error) {
 	return fd, nil
 }
 
-// watchNetlink wakes for the messages of multicast groups that concern it.
-func watchNetlink(ctx context.Context, what string, open func() (int, error), wake func(), concerns func(msg []byte) bool) {
-	keepWatching(ctx, what, nil, wake, func(ctx context.Context, up func()) error {
+// watchNetlink wakes for the messages of multicast groups that concern it. Where
+// it cannot, it looks after each pause.
+func watchNetlink(ctx context.Context, pause time.Duration, what string, open func() (int, error), wake func(), concerns func(msg []byte) bool) {
+	keepWatchingEvery(ctx, pause, what, nil, wake, func(ctx context.Context, up func()) error {
 		fd, err := open()
 		if err != nil {
 			return err
@@ -85,8 +88,14 @@ func watchNetlink(ctx context.Context, what string, open func() (int, error), wa
 }
 
 // watchUevents wakes for the kernel's events about a subsystem (kobject_uevent).
+// A user namespace other than the first gets none for as long as it lives, and is
+// not woken every other second for that.
 func watchUevents(ctx context.Context, subsystem string, wake func()) {
-	watchNetlink(ctx, "kernel events about "+subsystem, openUevents, wake, func(msg []byte) bool {
+	pause := lookPause
+	if !inFirstUserNamespace() {
+		pause = lookAgain
+	}
+	watchNetlink(ctx, pause, "kernel events about "+subsystem, openUevents, wake, func(msg []byte) bool {
 		return len(msg) == 0 || ueventSubsystem(msg) == subsystem // empty: events were lost
 	})
 }
@@ -94,11 +103,17 @@ func watchUevents(ctx context.Context, subsystem string, wake func()) {
 // openUevents listens to the kernel's device events, which it sends to the
 // first user namespace only: elsewhere silence would mean nothing.
 func openUevents() (int, error) {
-	users, err := os.ReadFile("/proc/self/uid_map")
-	if err != nil || !wholeUserNamespace(string(users)) {
-		return -1, unix.EPERM
+	if !inFirstUserNamespace() {
+		return -1, errNoUevents
 	}
 	return netlinkSocket(unix.NETLINK_KOBJECT_UEVENT, 1)
+}
+
+var errNoUevents = errors.New("the kernel sends none to this user namespace")
+
+func inFirstUserNamespace() bool {
+	users, err := os.ReadFile("/proc/self/uid_map")
+	return err == nil && wholeUserNamespace(string(users))
 }
 
 // wholeUserNamespace reports whether a uid_map (user_namespaces(7)) is that of
@@ -125,5 +140,5 @@ func ueventSubsystem(msg []byte) string {
 
 // watchRoutes wakes when links, addresses or routes change.
 func watchRoutes(ctx context.Context, wake func()) {
-	watchNetlink(ctx, "routes", openRoutes, wake, func([]byte) bool { return true })
+	watchNetlink(ctx, lookPause, "routes", openRoutes, wake, func([]byte) bool { return true })
 }

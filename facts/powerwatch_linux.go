@@ -38,21 +38,12 @@ func watchAttribute(ctx context.Context, r *root, path string, wake func()) {
 			return err
 		}
 		defer unix.Close(fd)
-		poll, err := newPoller()
-		if err != nil {
-			return err
-		}
-		defer poll.close()
 		var buf [64]byte
 		read := func() error { _, err := unix.Pread(fd, buf[:], 0); return err } // what was read is not told of again
 		if err := read(); err != nil {
 			return err
 		}
-		if err := poll.add(fd, unix.EPOLLPRI, 0); err != nil {
-			return err
-		}
-		up()
-		return poll.run(ctx, func(unix.EpollEvent) {
+		return watchExceptional(ctx, fd, up, func() {
 			_ = read()
 			wake()
 		})

@@ -46,17 +46,8 @@ func (f *psiFile) watch(ctx context.Context, up, wake func()) error {
 		return err
 	}
 	defer unix.Close(fd)
-	poll, err := newPoller()
-	if err != nil {
-		return err
-	}
-	defer poll.close()
-	if err := poll.add(fd, unix.EPOLLPRI, 0); err != nil {
-		return err
-	}
-	up()
 	var calm *time.Timer
-	err = poll.runOne(ctx, func() {
+	err = watchExceptional(ctx, fd, up, func() {
 		wake()
 		if calm != nil {
 			calm.Stop()

@@ -24,15 +24,6 @@ func (s *storageCollector) watch(ctx context.Context, want []bool, wake func(...
 			return err
 		}
 		defer unix.Close(fd)
-		poll, err := newPoller()
-		if err != nil {
-			return err
-		}
-		defer poll.close()
-		if err := poll.add(fd, unix.EPOLLPRI, 0); err != nil {
-			return err
-		}
-		up()
-		return poll.runOne(ctx, told)
+		return watchExceptional(ctx, fd, up, told)
 	})
 }

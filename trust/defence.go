@@ -7,8 +7,6 @@ type defence string
 
 // The defences that the mutation test switches off.
 const (
-	defenceSigned       defence = "a signature at all"
-	defenceSignature    defence = "a signature over these bytes"
 	defenceClock        defence = "clock plausibility"
 	defenceWindow       defence = "key window"
 	defenceRevoked      defence = "revocation"

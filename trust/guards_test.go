@@ -14,6 +14,10 @@ import (
 // in the code that reads and copies bytes. They are taken out in a copy of the
 // source instead.
 var guards = []mutants.Mutant{
+	{Name: "a signature at all", Test: "TestBadPackagesAreRefusedWithPlaceAndRemedy/a package without a signature", Edits: []mutants.Edit{
+		{File: "trust/vouch.go", Old: "		if p.detached == nil {\n			return nil, unsigned(p)", New: "		if p.detached == nil && MUTANT {\n			return &vouched{vendor: v}, nil\n		}\n		if p.detached == nil {\n			return nil, unsigned(p)"}}},
+	{Name: "a signature over these bytes", Test: "TestBadPackagesAreRefusedWithPlaceAndRemedy/a manifest that changed after it was signed", Edits: []mutants.Edit{
+		{File: "trust/vouch.go", Old: "		res, err := b.VerifyKey(k.pub, nil, s)\n", New: "		res, err := b.VerifyKey(k.pub, nil, s)\n		if MUTANT {\n			res, err = &sig.Result{}, nil\n		}\n"}}},
 	{Name: "no more bytes than promised", Test: "TestBadArtifactsAreRefused/too many bytes", Edits: []mutants.Edit{
 		{File: "trust/store_write.go", Old: "	buf := buffers.Get().(*[]byte)\n", New: "	if MUTANT {\n		limit = 1 << 40\n	}\n	buf := buffers.Get().(*[]byte)\n"},
 		{File: "trust/store_write.go", Old: `if want.SHA256 != "" && (n != want.Size`, New: `if !MUTANT && want.SHA256 != "" && (n != want.Size`}}},

@@ -19,8 +19,6 @@ var mutations = []struct {
 	off  defence
 	deed func(w *world) error
 }{
-	{defenceSigned, inAdmit("a package without a signature")},
-	{defenceSignature, inAdmit("a manifest that changed after it was signed")},
 	{defenceClock, inAdmit("a clock before the newest signature")},
 	{defenceWindow, inAdmit("a key after its time")},
 	{defenceRevoked, inAdmit("a key that was revoked here")},
