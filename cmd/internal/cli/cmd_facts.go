@@ -3,10 +3,7 @@ package cli
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"sort"
 	"strconv"
@@ -76,16 +73,10 @@ func (a *app) captureMachine(ctx context.Context, file string) error {
 		_, err := a.out.Write(archive.Bytes())
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(file), ".capture")
-	if err != nil {
-		return err
+	if err := replaceFile(file, archive.Bytes(), 0o644); err != nil {
+		return coded(exitFailed, fmt.Errorf("the capture was not written to %s: %w", file, err), "name a file in a directory that is there and that you may write to, or - for standard output")
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(archive.Bytes())
-	if err := errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), file)
+	return nil
 }
 
 func (a *app) facts(ctx context.Context, target string, names []string) error {
