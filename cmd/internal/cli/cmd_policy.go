@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,7 +80,8 @@ func printPolicies(s *screen, g *engine.Generation) {
 
 // policyReport is the result of lull policy check.
 type policyReport struct {
-	OK        bool                `json:"ok"`
+	OK        bool                `json:"ok"`    // they load, and no problem is an error
+	Loads     bool                `json:"loads"` // they can be in force
 	Digest    string              `json:"digest,omitempty"`
 	Problems  []engine.Diagnostic `json:"problems"`
 	LeftToOPA []engine.Uncompiled `json:"left_to_opa,omitempty"` // conditions that re-checks cannot see through
@@ -89,8 +91,10 @@ func (a *app) policyCheckCommand(dirs *[]string) *cobra.Command {
 	return &cobra.Command{
 		Use: "check [DIR…]", Short: "Find what is wrong with the policies before the daemon does",
 		Long: `Compiles the policies as the daemon does, strictly and against the schema of the
-input, checks every threshold and requirement, and warns of rules that could take
-silence for a yes. DIR is short for --policies DIR.`,
+input, checks every threshold and requirement, and finds rules that could take
+silence for a yes. Exits with 13 when anything is an error; what the daemon would
+not load at all is called broken, what it loads and should not, unsafe. DIR is
+short for --policies DIR.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			rep, err := a.policyCheck(c.Context(), append(*dirs, args...))
 			if err != nil {
@@ -114,20 +118,24 @@ func (a *app) policyCheck(ctx context.Context, dirs []string) (policyReport, err
 		return policyReport{}, err
 	}
 	g := eng.Generation()
-	rep := policyReport{OK: true, Digest: g.Digest(), Problems: g.Check(), LeftToOPA: g.Uncompiled(ctx)}
+	rep := policyReport{Loads: true, Digest: g.Digest(), Problems: g.Check(), LeftToOPA: g.Uncompiled(ctx)}
 	if rep.Problems == nil {
 		rep.Problems = []engine.Diagnostic{}
 	}
+	rep.OK = !slices.ContainsFunc(rep.Problems, func(d engine.Diagnostic) bool { return d.Severity == engine.SeverityError })
 	return rep, nil
 }
 
 func printPolicyReport(s *screen, rep policyReport) {
 	for _, d := range rep.Problems {
-		severity := s.red("error")
-		if d.Severity == "warning" {
-			severity = s.yellow("warning")
+		severity := d.Severity
+		switch d.Severity {
+		case engine.SeverityError:
+			severity = s.red(severity)
+		case engine.SeverityWarning:
+			severity = s.yellow(severity)
 		}
-		s.line("%s: %s: %s", diagnosticPlace(d), severity, d.Message)
+		s.line("%s%s: %s", diagnosticPlace(d), severity, d.Message)
 		if d.Hint != "" {
 			s.line("  hint: %s", d.Hint)
 		}
@@ -139,21 +147,28 @@ func printPolicyReport(s *screen, rep policyReport) {
 		}
 		s.line("note: re-checks of %s ask OPA itself, as no plain comparisons say the same; -o json tells why", strings.Join(names, ", "))
 	}
-	if rep.OK {
+	switch {
+	case rep.OK:
 		s.line("%s  the policies load (%s)", s.green("ok"), short(rep.Digest))
-		return
+	case rep.Loads:
+		s.line("%s  the policies load (%s), but the errors above are to be mended first", s.red("unsafe"), short(rep.Digest))
+	default:
+		s.line("%s  the policies do not load; a running daemon keeps the last good ones", s.red("broken"))
 	}
-	s.line("%s  the policies do not load; a running daemon keeps the last good ones", s.red("broken"))
 }
 
+// diagnosticPlace is the place that a line about a problem begins with, "" for a
+// problem of the set as a whole.
 func diagnosticPlace(d engine.Diagnostic) string {
 	switch {
 	case d.Line > 0 && d.Column > 0:
-		return fmt.Sprintf("%s:%d:%d", d.File, d.Line, d.Column)
+		return fmt.Sprintf("%s:%d:%d: ", d.File, d.Line, d.Column)
 	case d.Line > 0:
-		return fmt.Sprintf("%s:%d", d.File, d.Line)
+		return fmt.Sprintf("%s:%d: ", d.File, d.Line)
+	case d.File != "":
+		return d.File + ": "
 	}
-	return d.File
+	return ""
 }
 
 func (a *app) policyTestCommand(dirs *[]string) *cobra.Command {
