@@ -20,8 +20,11 @@ type Explanation struct {
 type Unmet struct {
 	Condition
 	Observed []Observation // what the needed comparisons read
-	Needed   []string      // alternatives, each "a >= 1 and b == true"; empty: see Description
-	Text     string        // all of it as one plain sentence
+	Needed   []string      // alternatives, each "a >= 1 and b == true"; empty: nothing that can change meets it, or it is Opaque
+	// Opaque tells that no plain comparisons say what meets it, or not all of it:
+	// partial evaluation cannot see through the rule. Then the METADATA has to tell.
+	Opaque bool
+	Text   string // all of it as one plain sentence
 }
 
 // Observation is one input as it is now.
@@ -75,12 +78,19 @@ func (g *Generation) explainOne(ctx context.Context, name string, in *Input) (Un
 	u := Unmet{Condition: c}
 	alts, ok := g.ways(ctx, name, in)
 	if !ok {
+		u.Opaque = true
+		u.Text = u.sentence()
 		return u, nil
 	}
 	var best []comparison
-	for _, a := range alts {
+	for i, a := range alts {
 		unmet := a.unmetParts(in)
+		if a.opaque && g.hiddenHolds(ctx, name, in, i) {
+			unmet = slices.DeleteFunc(unmet, func(c comparison) bool { return c.path == "" })
+			a.opaque = false // as long as nothing else of it changes, which deciding again will show
+		}
 		u.Needed = append(u.Needed, texts(unmet))
+		u.Opaque = u.Opaque || a.opaque
 		for _, c := range unmet {
 			u.observe(c, in)
 		}
@@ -97,6 +107,17 @@ func (g *Generation) explainOne(ctx context.Context, name string, in *Input) (Un
 	return u, best
 }
 
+// hiddenHolds asks OPA whether what is no plain comparison in one of the ways to
+// meet a condition holds already.
+func (g *Generation) hiddenHolds(ctx context.Context, name string, in *Input, way int) bool {
+	r := g.kept(ctx, name, in, false)
+	if r == nil || way >= len(r.alternatives) {
+		return false
+	}
+	hidden := slices.DeleteFunc(slices.Clone(r.alternatives[way]), func(p *residualPart) bool { return p.section >= 0 })
+	return len(hidden) == 1 && hidden[0].ask(ctx, g, in) == yes
+}
+
 // aboutMeta tells that the alternative rests on why a fact is unknown, which
 // nobody can change.
 func (a alternative) aboutMeta() bool {
@@ -106,8 +127,14 @@ func (a alternative) aboutMeta() bool {
 // sentence puts title, needs and observations into words.
 func (u *Unmet) sentence() string {
 	b := cmpOr(u.Title, u.Name)
-	if len(u.Needed) > 0 {
+	switch {
+	case len(u.Needed) > 0:
 		b += ": needs " + strings.Join(u.Needed, ", or ")
+	case !u.Opaque:
+		b += ": nothing that can change meets it"
+	}
+	if u.Opaque {
+		b += "; " + u.Unseen()
 	}
 	for i, o := range u.Observed {
 		sep := "; "
@@ -129,10 +156,20 @@ func (u *Unmet) sentence() string {
 	return b
 }
 
+// Unseen says of a condition that is Opaque that its rule cannot be seen through,
+// and what its METADATA says instead.
+func (u *Unmet) Unseen() string {
+	b := fmt.Sprintf("what would meet it cannot be worked out from %s:%d", u.File, u.Line)
+	if u.Description != "" {
+		return b + ", which says: " + strings.Join(strings.Fields(u.Description), " ")
+	}
+	return b + ", which has no description"
+}
+
 func texts(parts []comparison) string {
 	list := make([]string, 0, len(parts))
 	for _, c := range parts {
-		list = append(list, c.text)
+		list = append(list, c.words())
 	}
 	return strings.Join(list, " and ")
 }

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,6 +43,74 @@ func TestAnExplanationSaysWhyAFactIsUnknown(t *testing.T) {
 	if len(x.Unmet) == 0 || !strings.Contains(x.Unmet[0].Text, "no power supply answers") {
 		t.Errorf("got %+v, want the reason of the missing fact", x.Unmet)
 	}
+}
+
+// hidden is a condition that partial evaluation cannot see through.
+const hidden = `package eligibility
+
+# METADATA
+# title: The room is cool
+# description: Heat and load together stay below what the small office bears.
+# custom: {clears_by: event, remedy: "Open a window."}
+met contains "mine" if {
+	abs(input.facts.cpu.busy_ratio - input.facts.storage.io_queue_depth) < 0.01
+	every r in input.running { r.exclusive == false }
+	input.facts.network.online == true
+}
+`
+
+// Where the rule cannot be seen through, the explanation says so and gives the
+// METADATA's word, with the expression as a person would write it. What holds
+// already is not named as needed.
+func TestARuleThatCannotBeSeenThroughIsExplainedByItsMetadata(t *testing.T) {
+	required := "wait_unless: {any: {mine: true}}\n"
+	e := open(t, files(map[string]string{"mine.rego": hidden, "requirements/data.yaml": required}))
+	one := func(name string, changes map[string]any) engine.Unmet {
+		t.Helper()
+		x := explain(t, e, changes)
+		i := slices.IndexFunc(x.Unmet, func(u engine.Unmet) bool { return u.Name == "mine" })
+		if i < 0 {
+			t.Fatalf("%s: got %+v, want mine among it", name, x.Unmet)
+		}
+		return x.Unmet[i]
+	}
+	dark := one("hot", map[string]any{"facts/cpu/busy_ratio": 0.1, "facts/storage/io_queue_depth": 0.2, "facts/network/online": true})
+	if !dark.Opaque || len(dark.Needed) != 1 || !strings.HasPrefix(dark.Needed[0], "abs(facts.cpu.busy_ratio - facts.storage.io_queue_depth) < 0.01 and every ") {
+		t.Errorf("got opaque %v, needed %q", dark.Opaque, dark.Needed)
+	}
+	for _, want := range []string{"cannot be worked out from etc/mine.rego:7", "Heat and load together stay below what the small office bears."} {
+		if !strings.Contains(dark.Text, want) {
+			t.Errorf("got %q, want it to contain %q", dark.Text, want)
+		}
+	}
+	plain := one("offline", map[string]any{"facts/cpu/busy_ratio": 0.1, "facts/storage/io_queue_depth": 0.1, "facts/network/online": false})
+	if plain.Opaque {
+		t.Error("what only OPA can tell holds, and yet the answer says that it cannot be told")
+	}
+	sameStrings(t, "needed offline", plain.Needed, []string{"facts.network.online == true"})
+
+	undescribed := strings.Replace(hidden, "# description: Heat and load together stay below what the small office bears.\n", "", 1)
+	e = open(t, files(map[string]string{"mine.rego": undescribed, "requirements/data.yaml": required}))
+	if got := one("undescribed", map[string]any{"facts/cpu/busy_ratio": 0.1, "facts/storage/io_queue_depth": 0.2, "facts/network/online": true}).Text; !strings.Contains(got, "has no description") {
+		t.Errorf("got %q, want it to say that nobody described it", got)
+	}
+}
+
+// A rule that partial evaluation fails at is no less explained.
+func TestARuleThatPartialEvaluationFailsAtIsExplainedByItsMetadata(t *testing.T) {
+	endless := strings.Replace(hidden, "	every r", "\tinput.control.approved_metered == true\n\tcount([1 | some i in numbers.range(1, 3000); some j in numbers.range(1, 3000); i + j == input.action.disk_bytes]) == 0\n\tevery r", 1)
+	o := options(files(map[string]string{"mine.rego": endless, "requirements/data.yaml": "wait_unless: {any: {mine: true}}\n"}))
+	o.Deadline = 0 // the default
+	e, err := engine.New(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := input(t, e, map[string]any{"control/approved_metered": true})
+	x := e.Explain(context.Background(), in, engine.Decision{Verdict: engine.Wait, WaitsFor: []string{"mine"}})
+	if len(x.Unmet) != 1 || !x.Unmet[0].Opaque || !strings.Contains(x.Unmet[0].Text, "Heat and load together") {
+		t.Errorf("got %+v, want the word of the METADATA", x.Unmet)
+	}
+	sameStrings(t, "cannot clear", x.CannotClear, []string{"mine"})
 }
 
 func TestNoChangeOfFactsClearsADenial(t *testing.T) {

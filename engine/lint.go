@@ -362,7 +362,7 @@ func (g *Generation) opaque(ctx context.Context, condition string, in *Input) st
 	for _, a := range r.source {
 		for _, c := range a.parts {
 			if c.path == "" {
-				return c.text
+				return c.words()
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/format"
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
@@ -23,10 +24,36 @@ type comparison struct {
 	ref   ast.Ref // the same
 	op    string
 	value *ast.Term
-	whole bool // true for whole numbers only; of others only OPA can tell
-	text  string
+	whole bool      // true for whole numbers only; of others only OPA can tell
+	text  string    // of a plain comparison; see words
 	expr  *ast.Expr // of what is no plain comparison
 }
+
+// words is the expression as a person would have written it, as far as what
+// partial evaluation leaves can look like that.
+func (c comparison) words() string {
+	if c.expr == nil {
+		return c.text
+	}
+	text := c.expr.String()
+	if pretty, err := format.Ast(c.expr); err == nil {
+		text = string(pretty)
+	}
+	text = lineBreaks.ReplaceAllStringFunc(text, func(at string) string {
+		switch around := strings.TrimSpace(at); around {
+		case "":
+			return "; "
+		case "]", "}", ")":
+			return " " + around
+		default:
+			return around + " "
+		}
+	})
+	return localNames.ReplaceAllString(strings.ReplaceAll(text, "input.", ""), "x$1")
+}
+
+// lineBreaks are those of formatted Rego, with a bracket before or behind.
+var lineBreaks = regexp.MustCompile(`[|{\[(]?\s*\n\s*[\]})]?`)
 
 // volatile are the sections that can change while an action waits, static the
 // facts among them that do not, as far as a wait is long. moving is what goes
@@ -118,7 +145,7 @@ var plain = map[string]string{"gte": ">=", "lte": "<=", "gt": ">", "lt": "<", "e
 // readComparison recognises a comparison of one input with a constant, also
 // where a whole number is added to it or taken from it.
 func readComparison(e *ast.Expr) comparison {
-	c := comparison{expr: e, text: localNames.ReplaceAllString(strings.ReplaceAll(e.String(), "input.", ""), "x$1")}
+	c := comparison{expr: e}
 	if e.Negated || !e.IsCall() || len(e.Operands()) != 2 {
 		return c
 	}

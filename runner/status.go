@@ -298,7 +298,8 @@ func (r *Runner) explain(ctx context.Context, in *engine.Input, w *control.Why) 
 }
 
 func unmetOf(u engine.Unmet, denies bool) control.Unmet {
-	out := control.Unmet{Condition: u.Name, Title: u.Title, Denies: denies, ClearsBy: u.ClearsBy, Remedy: u.Remedy, Needed: u.Needed, File: u.File, Line: u.Line}
+	out := control.Unmet{Condition: u.Name, Title: u.Title, Text: u.Text, Opaque: u.Opaque, Description: strings.Join(strings.Fields(u.Description), " "), Denies: denies,
+		ClearsBy: u.ClearsBy, Remedy: u.Remedy, Needed: u.Needed, File: u.File, Line: u.Line}
 	for _, o := range u.Observed {
 		switch {
 		case o.Known:

@@ -25,16 +25,20 @@ type Why struct {
 
 // Unmet is one condition that is required and not met.
 type Unmet struct {
-	Condition string   `json:"condition"` // its name in the policies
-	Title     string   `json:"title"`
-	Text      string   `json:"text,omitempty"`      // in plain words, with the values
-	Denies    bool     `json:"denies"`              // waiting cannot help
-	ClearsBy  string   `json:"clears_by,omitempty"` // time, event, user, admin or vendor
-	Remedy    string   `json:"remedy,omitempty"`
-	Observed  []string `json:"observed,omitempty"` // "facts.presence.idle_seconds = 12"
-	Needed    []string `json:"needed,omitempty"`   // alternatives, each "a >= 1 and b == true"
-	File      string   `json:"file,omitempty"`     // where the rule stands
-	Line      int      `json:"line,omitempty"`
+	Condition string `json:"condition"` // its name in the policies
+	Title     string `json:"title"`
+	Text      string `json:"text,omitempty"` // in plain words, with the values
+	// Opaque tells that its rule cannot be seen through: what is needed is not, or not
+	// only, plain comparisons, and the description has to tell.
+	Opaque      bool     `json:"opaque,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Denies      bool     `json:"denies"`              // waiting cannot help
+	ClearsBy    string   `json:"clears_by,omitempty"` // time, event, user, admin or vendor
+	Remedy      string   `json:"remedy,omitempty"`
+	Observed    []string `json:"observed,omitempty"` // "facts.presence.idle_seconds = 12"
+	Needed      []string `json:"needed,omitempty"`   // alternatives, each "a >= 1 and b == true"
+	File        string   `json:"file,omitempty"`     // where the rule stands
+	Line        int      `json:"line,omitempty"`
 
 	Since *time.Time `json:"since,omitempty"` // it was found unmet then, and at every decision since
 }

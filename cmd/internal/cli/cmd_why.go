@@ -37,6 +37,14 @@ func sinceWhen(since *time.Time, now time.Time) string {
 	return "  for " + span(max(0, now.Sub(*since)).Round(time.Second))
 }
 
+// described is what the author of a rule says that it asks.
+func described(u control.Unmet) string {
+	if u.Description == "" {
+		return ", which has no description"
+	}
+	return ", which says: " + u.Description
+}
+
 func printWhy(s *screen, w control.Why, now time.Time) {
 	s.line("%s", w.Text)
 	if w.Error != "" {
@@ -51,6 +59,9 @@ func printWhy(s *screen, w control.Why, now time.Time) {
 		for _, o := range u.Observed {
 			s.line("    now    %s", o)
 		}
+		if u.Opaque {
+			s.line("    what would meet it cannot be worked out from its rule, %s:%d%s", u.File, u.Line, described(u))
+		}
 		if u.Remedy != "" {
 			s.line("    %s", s.faint(u.Remedy))
 		}
@@ -58,6 +69,10 @@ func printWhy(s *screen, w control.Why, now time.Time) {
 	if len(w.Changes) > 0 {
 		s.line("")
 		s.line("It would run with: %s", strings.Join(w.Changes, ", "))
+	}
+	if len(w.CannotClear) > 0 {
+		s.line("")
+		s.line("No change that lull could find makes it run: %s would still be in the way", strings.Join(w.CannotClear, ", "))
 	}
 	if w.NextCheck != nil {
 		s.line("%s", s.faint("lull looks again "+ago(w.NextCheck, now)+", or as soon as something changes"))
