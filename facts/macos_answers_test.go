@@ -1,6 +1,8 @@
 package facts
 
 import (
+	"bytes"
+	"encoding/json"
 	"testing"
 	"time"
 )
@@ -121,4 +123,69 @@ func TestAssertionsAndDisksOfMacs(t *testing.T) {
 	if _, ok := macTurns(nil); ok {
 		t.Error("no characteristics, and known")
 	}
+}
+
+// propertyList is JSON as IOKit would give it: its whole numbers are int64.
+func propertyList(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		if n, err := v.Int64(); err == nil {
+			return n
+		}
+		f, _ := v.Float64()
+		return f
+	case []any:
+		for i := range v {
+			v[i] = propertyList(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = propertyList(v[k])
+		}
+	}
+	return v
+}
+
+// FuzzMacAnswers lets the registry of IOKit hold anything: nothing panics, and
+// what cannot be is no answer.
+func FuzzMacAnswers(f *testing.F) {
+	seed, err := json.Marshal(map[string]any{"sources": []any{macBattery(nil), macBattery(map[string]any{"Current Capacity": 101})}, "IOConsoleUsers": []any{map[string]any{"kCGSSessionUserNameKey": "alice"}}, "IOConsoleLocked": true, "idle": 5})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(seed)
+	f.Add([]byte(`{"sources": [{"Type": 7, "Power Source State": true}, 4], "IOConsoleUsers": [null], "idle": -1, "PreventUserIdleDisplaySleep": 1}`))
+	f.Add([]byte(`{"Medium Type": "Rotational", "idle": 9223372036854775807}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.UseNumber()
+		var doc map[string]any
+		if d.Decode(&doc) != nil {
+			return
+		}
+		propertyList(doc)
+		if idle, ok := macIdle(doc["idle"], time.Hour); ok && (idle < 0 || idle > time.Hour+time.Minute) {
+			t.Errorf("idle for %v", idle)
+		}
+		list, _ := doc["sources"].([]any)
+		supplies, ok := macSupplies(list)
+		for _, s := range supplies {
+			if s.capacity < -1 || s.capacity > 100 {
+				t.Errorf("a charge of %d %%", s.capacity)
+			}
+		}
+		if source, _ := decidePower(supplies); ok && source == "ac" && len(supplies) > 0 && supplies[0].kind == "Battery" && supplies[0].status == "Unknown" {
+			t.Errorf("on AC, says %v", list)
+		}
+		users, _, _, ok := macConsole(doc)
+		if list, is := doc["IOConsoleUsers"].([]any); ok != is || users > int64(len(list)) {
+			t.Errorf("%d users of %v", users, list)
+		}
+		if turns, ok := macTurns(doc); ok && turns != (doc["Medium Type"] == "Rotational") {
+			t.Errorf("turns: %v, of %v", turns, doc["Medium Type"])
+		}
+		if n, _ := doc["PreventUserIdleDisplaySleep"].(int64); n > 0 && !macDisplayRequired(doc) {
+			t.Error("a display that must stay on is passed over")
+		}
+	})
 }

@@ -87,8 +87,9 @@ func notThere(err error) bool {
 	return false
 }
 
-// holds reports whether an answer is true or a number above zero. What is of
-// another type says nothing that lull knows, and counts as a reason.
+// holds reports whether an answer is true or a number other than zero. What is
+// of another type, or less than no clients, says nothing that lull knows, and
+// counts as a reason.
 func holds(body []any) bool {
 	if len(body) != 1 {
 		return true
@@ -97,13 +98,5 @@ func holds(body []any) bool {
 	if variant, ok := v.(dbus.Variant); ok {
 		v = variant.Value()
 	}
-	switch v := v.(type) {
-	case bool:
-		return v
-	case int32:
-		return v > 0
-	case uint32:
-		return v > 0
-	}
-	return true
+	return v != false && v != int32(0) && v != uint32(0)
 }

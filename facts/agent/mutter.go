@@ -19,6 +19,7 @@ type mutter struct {
 	expected atomic.Bool // it has answered in this session
 	idleID   atomic.Uint32
 	activeID atomic.Uint32
+	due      atomic.Bool // the watch for the next input could not be added
 }
 
 const (
@@ -56,14 +57,59 @@ func (m *mutter) arm(ctx context.Context) {
 	m.idleID.Store(m.watch(ctx, "AddIdleWatch", uint64(m.away.Milliseconds())))
 }
 
+// armActive asks to be told of the next input.
+func (m *mutter) armActive(ctx context.Context) {
+	m.activeID.Store(m.watch(ctx, "AddUserActiveWatch"))
+	m.due.Store(m.activeID.Load() == 0)
+}
+
+// armed reports whether the watches are there, after having tried again to add
+// one that Mutter did not take when it was due.
+func (m *mutter) armed(ctx context.Context) bool {
+	if m.idleID.Load() == 0 {
+		m.arm(ctx)
+	}
+	if m.due.Load() {
+		m.armActive(ctx)
+	}
+	return m.idleID.Load() != 0 && !m.due.Load()
+}
+
 // watch adds a watch and returns its number, 0 where there is no Mutter.
 func (m *mutter) watch(ctx context.Context, method string, args ...any) uint32 {
-	var id uint32
 	call := m.conn.Object(mutterName, mutterPath).CallWithContext(ctx, mutterName+"."+method, dbus.FlagNoAutoStart, args...)
-	if call.Store(&id) != nil {
+	if call.Err != nil {
 		return 0
 	}
+	id, _ := only[uint32](call.Body)
 	return id
+}
+
+// only is the one value of an answer or a signal, of exactly this type. godbus's
+// Store would make -1 a very long time.
+func only[T any](body []any) (v T, err error) {
+	if len(body) == 1 {
+		if v, ok := body[0].(T); ok {
+			return v, nil
+		}
+	}
+	return v, errMutter
+}
+
+var errMutter = errors.New("it answers what cannot be")
+
+// idleOf reads the answer to GetIdletime, in milliseconds. Nobody has been away
+// for longer than a compositor can have been there.
+func idleOf(body []any) (time.Duration, error) {
+	const longest = 10 * 365 * 24 * time.Hour
+	ms, err := only[uint64](body)
+	if err == nil && ms > uint64(longest.Milliseconds()) {
+		err = errMutter
+	}
+	if err != nil {
+		return 0, err
+	}
+	return time.Duration(ms) * time.Millisecond, nil
 }
 
 // follow handles signals until the bus is lost.
@@ -74,6 +120,7 @@ func (m *mutter) follow(signals <-chan *dbus.Signal) {
 		case mutterFired:
 			m.fired(ctx, s)
 		case ownerSignal:
+			m.due.Store(false)
 			m.arm(ctx)
 			m.announce()
 		}
@@ -82,13 +129,10 @@ func (m *mutter) follow(signals <-chan *dbus.Signal) {
 }
 
 func (m *mutter) fired(ctx context.Context, s *dbus.Signal) {
-	if len(s.Body) != 1 {
-		return
-	}
-	switch id, _ := s.Body[0].(uint32); {
+	switch id, _ := only[uint32](s.Body); {
 	case id == 0:
 	case id == m.idleID.Load():
-		m.activeID.Store(m.watch(ctx, "AddUserActiveWatch"))
+		m.armActive(ctx)
 	case id == m.activeID.Load():
 		m.announce()
 	}
@@ -99,19 +143,20 @@ func (*mutter) partial() bool           { return false }
 func (m *mutter) lost() <-chan struct{} { return m.conn.Context().Done() }
 
 func (m *mutter) idle(ctx context.Context) (time.Duration, error) {
-	var ms uint64
 	call := m.conn.Object(mutterName, mutterPath).CallWithContext(ctx, mutterName+".GetIdletime", dbus.FlagNoAutoStart)
-	err := call.Store(&ms)
 	var refused dbus.Error
-	if errors.As(err, &refused) && !m.expected.Load() &&
+	if errors.As(call.Err, &refused) && !m.expected.Load() &&
 		(refused.Name == "org.freedesktop.DBus.Error.ServiceUnknown" || refused.Name == "org.freedesktop.DBus.Error.NameHasNoOwner") {
 		return 0, errAbsent
 	}
-	if err != nil {
-		return 0, err
+	if call.Err != nil {
+		return 0, call.Err
 	}
 	m.expected.Store(true)
-	return time.Duration(min(ms, 1<<40)) * time.Millisecond, nil
+	if !m.armed(ctx) {
+		return 0, errors.New("it does not tell of the next input")
+	}
+	return idleOf(call.Body)
 }
 
 func (m *mutter) close() { m.conn.Close() }

@@ -1,9 +1,11 @@
 package agent_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -43,16 +45,25 @@ func sessionBus(t *testing.T) string {
 type fakeMutter struct {
 	conn    *dbus.Conn
 	watches chan string
+	refuse  atomic.Bool // all watches
 }
+
+var errRefused = dbus.MakeFailedError(errors.New("refused"))
 
 func (m *fakeMutter) GetIdletime() (uint64, *dbus.Error) { return 123456, nil }
 
 func (m *fakeMutter) AddIdleWatch(interval uint64) (uint32, *dbus.Error) {
+	if m.refuse.Load() {
+		return 0, errRefused
+	}
 	m.watches <- "idle"
 	return 7, nil
 }
 
 func (m *fakeMutter) AddUserActiveWatch() (uint32, *dbus.Error) {
+	if m.refuse.Load() {
+		return 0, errRefused
+	}
 	m.watches <- "active"
 	return 8, nil
 }
@@ -66,7 +77,7 @@ func startMutter(t *testing.T, addr string) *fakeMutter {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	m := &fakeMutter{conn, make(chan string, 16)}
+	m := &fakeMutter{conn: conn, watches: make(chan string, 16)}
 	if err := conn.Export(m, monitorPath, monitorName); err != nil {
 		t.Fatal(err)
 	}
@@ -113,6 +124,24 @@ func TestMuttersWatchesTellOfTheReturnAndItsLossIsNoticed(t *testing.T) {
 	m = startMutter(t, addr)
 	m.watched(t, "idle")
 	l.until("with a new Mutter", func(m facts.AgentMessage) bool { return m.Error == "" })
+}
+
+// Whose return nobody would tell of is not known to be away.
+func TestMutterIsNotBelievedWhileItTakesNoWatch(t *testing.T) {
+	addr := sessionBus(t)
+	m := startMutter(t, addr)
+	l := startAgent(t, agent.Options{Display: "-", Wayland: "-", Bus: addr})
+	l.until("connected", func(m facts.AgentMessage) bool { return m.Error == "" })
+	m.watched(t, "idle")
+	m.refuse.Store(true)
+	m.fire(t, 7)
+	l.until("no watch for the return", func(m facts.AgentMessage) bool { return m.Error != "" })
+	m.refuse.Store(false)
+	l.until("a watch after all", func(m facts.AgentMessage) bool { return m.Error == "" })
+	m.watched(t, "active")
+	l.drain()
+	m.fire(t, 8)
+	l.announced()
 }
 
 // answers is a service whose one answer the test sets.

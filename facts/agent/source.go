@@ -172,7 +172,8 @@ func (a *agent) askAll(ctx context.Context) []reading {
 }
 
 // within runs f, which cannot be cancelled itself, and gives up when ctx ends;
-// what f opens too late is dropped.
+// what f opens too late is dropped. Where a library panics over what it reads, f
+// fails.
 func within[T any](ctx context.Context, f func() (T, error), drop func(T)) (T, error) {
 	type result struct {
 		v   T
@@ -180,8 +181,14 @@ func within[T any](ctx context.Context, f func() (T, error), drop func(T)) (T, e
 	}
 	done := make(chan result, 1)
 	go func() {
-		v, err := f()
-		done <- result{v, err}
+		var r result
+		defer func() { done <- r }()
+		defer func() {
+			if p := recover(); p != nil {
+				r.err = fmt.Errorf("what it says is not understood: %v", p)
+			}
+		}()
+		r.v, r.err = f()
 	}()
 	select {
 	case r := <-done:

@@ -40,16 +40,21 @@ func dialX11(display string, away time.Duration) (*x11, error) {
 	if err != nil {
 		return nil, err
 	}
+	opened := false
+	defer func() {
+		if !opened { // xgb may panic over what the server says of its screens
+			conn.Close()
+		}
+	}()
 	x := &x11{conn: conn, gone: make(chan struct{}), asked: make(chan struct{}, 1)}
 	x.root = xproto.Drawable(xproto.Setup(conn).DefaultScreen(conn).Root)
-	err = screensaver.Init(conn)
-	if err == nil {
-		err = idleAlarm(conn, away)
-	}
-	if err != nil {
-		conn.Close()
+	if err := screensaver.Init(conn); err != nil {
 		return nil, err
 	}
+	if err := idleAlarm(conn, away); err != nil {
+		return nil, err
+	}
+	opened = true
 	return x, nil
 }
 
