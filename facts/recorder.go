@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"io/fs"
 	"iter"
 	"os"
 	"path/filepath"
@@ -18,23 +17,21 @@ import (
 // file holds one JSON object a line: {"t": unix seconds, "f": {id: value}}, in
 // which null means that the fact became unknown. A line that was torn by a crash
 // is dropped at the next start. Two files are kept, each with half of the
-// retention; a file without a record of the last 60 days is removed. Records
+// retention, which counts days that have a record: however wrong a clock is, and
+// however long the machine was off, nothing is removed before its time. Records
 // are in the order in which they were made, which after the clock was set is not
 // the order of their times. A Recorder is for one goroutine.
 type Recorder struct {
-	path  string
-	keep  time.Duration
-	size  int64
-	file  *os.File
-	last  map[string]any
-	used  int64     // size of file
-	first time.Time // its earliest time; zero: it has none
-	older time.Time // the latest time of the file before; zero: there is none
+	path string
+	file *os.File
+	last map[string]any
+	used int64          // size of file
+	days map[int64]bool // that have a record in it, since 1970
 }
 
 // Limits of a record: what DESIGN.md promises.
 const (
-	recordKeep = 60 * 24 * time.Hour
+	recordDays = 60
 	recordSize = 5 << 20
 )
 
@@ -49,10 +46,10 @@ type recordLine struct {
 	F map[string]any `json:"f"`
 }
 
-// OpenRecorder opens or makes the record in dir. It keeps 60 days and at most
-// 5 MB.
+// OpenRecorder opens or makes the record in dir. It keeps 60 days of use and at
+// most 5 MB.
 func OpenRecorder(dir string) (*Recorder, error) {
-	r := &Recorder{path: filepath.Join(dir, "facts.jsonl"), keep: recordKeep, size: recordSize}
+	r := &Recorder{path: filepath.Join(dir, "facts.jsonl")}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -76,10 +73,14 @@ func (r *Recorder) open() error {
 	}
 	r.file, r.last = f, nil // the first record after a start is a full one
 	r.used = int64(bytes.LastIndexByte(data, '\n') + 1)
-	r.first, _ = r.times(r.path, time.Time{}, endOfTime)
-	_, r.older = r.times(r.path+".1", time.Time{}, endOfTime)
+	r.days = map[int64]bool{}
+	for rec := range readRecords(r.path) {
+		r.days[dayOf(rec.Time)] = true
+	}
 	return nil
 }
+
+func dayOf(t time.Time) int64 { return t.Unix() / (24 * 60 * 60) }
 
 func seekTo(f *os.File, at int64) error {
 	_, err := f.Seek(at, io.SeekStart)
@@ -111,37 +112,15 @@ func (r *Recorder) Add(s Snapshot) error {
 		return errors.Join(err, r.file.Truncate(r.used), seekTo(r.file, r.used))
 	}
 	r.last, r.used = now, r.used+int64(len(line))+1
-	if r.first.IsZero() || s.At().Before(r.first) { // earlier: the clock was set back
-		r.first = s.At()
-	}
+	r.days[dayOf(s.At())] = true
 	return nil
 }
 
 // rotate starts a new file when the current one has used half of the space or
-// of the time, and removes what is older than all of the time.
+// of the days, which takes the place of the one before.
 func (r *Recorder) rotate(now time.Time) error {
-	if !r.older.IsZero() && now.Sub(r.older) > r.keep {
-		if err := os.Remove(r.path + ".1"); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		r.older = time.Time{}
-	}
-	full := r.used >= r.size/2
-	if !full && (r.first.IsZero() || now.Sub(r.first) < r.keep/2) {
+	if r.used < recordSize/2 && (r.days[dayOf(now)] || len(r.days) < recordDays/2) {
 		return nil
-	}
-	// A record may bear an impossible time, from before the clock was set right:
-	// it does not make the file old.
-	first, last := r.times(r.path, now.Add(-r.keep), now)
-	switch {
-	case !full && !last.IsZero() && now.Sub(first) < r.keep/2:
-		r.first = first
-		return nil
-	case !full && last.IsZero():
-		if err := errors.Join(r.file.Close(), os.Remove(r.path)); err != nil {
-			return err
-		}
-		return r.open()
 	}
 	if err := errors.Join(r.file.Close(), os.Rename(r.path, r.path+".1")); err != nil {
 		return err
@@ -151,23 +130,6 @@ func (r *Recorder) rotate(now time.Time) error {
 
 // endOfTime is later than any record.
 var endOfTime = time.Unix(1<<40, 0)
-
-// times returns the earliest and the latest time in a file after one and up to
-// another; zero when there is none.
-func (r *Recorder) times(path string, after, upTo time.Time) (first, last time.Time) {
-	for rec := range readRecords(path) {
-		if !rec.Time.After(after) || rec.Time.After(upTo) {
-			continue
-		}
-		if first.IsZero() || rec.Time.Before(first) {
-			first = rec.Time
-		}
-		if rec.Time.After(last) {
-			last = rec.Time
-		}
-	}
-	return first, last
-}
 
 // Close closes the file.
 func (r *Recorder) Close() error { return r.file.Close() }

@@ -168,6 +168,7 @@ func TestTheRecordKeepsSixtyDaysAndNoMore(t *testing.T) {
 	dir := t.TempDir()
 	r := openRecord(t, dir)
 	start := time.Unix(1790000000, 0)
+	const keep = recordDays * 24 * time.Hour
 	for hour := range 24 * 200 {
 		now := start.Add(time.Duration(hour) * time.Hour)
 		add(t, r, factsAt(now, int64(hour)))
@@ -179,13 +180,15 @@ func TestTheRecordKeepsSixtyDaysAndNoMore(t *testing.T) {
 			oldest = rec.Time
 			break
 		}
-		if age := now.Sub(oldest); age > recordKeep || now.Sub(start) > recordKeep && age < recordKeep/2-time.Hour {
+		if age := now.Sub(oldest); age > keep || now.Sub(start) > keep && age < keep/2-time.Hour {
 			t.Fatalf("on day %d the oldest record is %v old, want 30 to 60 days", hour/24, age)
 		}
 	}
 }
 
-func TestAMachineThatWasOffForAYearForgetsWhatWasBefore(t *testing.T) {
+// What was before goes when as much has been recorded since, as nothing tells a
+// long time without power from a clock that is wrong.
+func TestAMachineThatWasOffForAYearForgetsWhatWasBeforeInSixtyDaysOfUse(t *testing.T) {
 	dir := t.TempDir()
 	start := time.Unix(1790000000, 0)
 	r := openRecord(t, dir)
@@ -194,9 +197,47 @@ func TestAMachineThatWasOffForAYearForgetsWhatWasBefore(t *testing.T) {
 	}
 	r.Close()
 	r = openRecord(t, dir)
-	add(t, r, factsAt(start.AddDate(1, 0, 50), 777))
-	if got := recordedCores(dir); !slices.Equal(got, []int{777}) {
-		t.Errorf("got %v, want 777 alone: the rest is more than 60 days old", got)
+	for day := range 60 {
+		add(t, r, factsAt(start.AddDate(1, 0, 50+day), int64(1000+day)))
+	}
+	if got := recordedCores(dir); len(got) < 30 || got[0] < 1000 || got[len(got)-1] != 1059 {
+		t.Errorf("got %v, want only what was recorded since the machine is on again", got)
+	}
+}
+
+// Neither a jump of the clock nor its being set right again costs a record.
+func TestAWrongClockCostsNothingThatWasRecorded(t *testing.T) {
+	start := time.Unix(1790000000, 0)
+	for name, wrong := range map[string]time.Time{
+		"45 days ahead": start.AddDate(0, 0, 59+45), "61 days ahead": start.AddDate(0, 0, 59+61), "in 2096": time.Unix(4000000000, 0), "in 1970": time.Unix(60, 0),
+	} {
+		for _, restart := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, restarted %v", name, restart), func(t *testing.T) {
+				dir := t.TempDir()
+				r := openRecord(t, dir)
+				record := func(at time.Time, n int) {
+					t.Helper()
+					if restart {
+						r.Close()
+						r = openRecord(t, dir)
+					}
+					add(t, r, factsAt(at, int64(n)))
+				}
+				for day := range 55 {
+					record(start.AddDate(0, 0, day), day)
+				}
+				for hour := range 12 {
+					record(wrong.Add(time.Duration(hour)*time.Hour), 1000+hour)
+				}
+				record(start.AddDate(0, 0, 55), 55)
+				got := recordedCores(dir)
+				for day := range 56 {
+					if !slices.Contains(got, day) {
+						t.Fatalf("day %d is lost: got %v", day, got)
+					}
+				}
+			})
+		}
 	}
 }
 
