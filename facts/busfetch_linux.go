@@ -162,7 +162,11 @@ func sessionOf(l listedSession, p props) (session, error) {
 		return session{}, errors.New("session " + l.ID + " does not say whether it is remote")
 	}
 	_, hints := p["IdleHint"]
-	return session{began: beganAt(p["TimestampMonotonic"].Value(), sinceBoot(), monotonic()), ID: l.ID, UID: l.UID, Class: p.string("Class"), Kind: p.string("Type"), State: p.string("State"),
+	vt, ok := p["VTNr"].Value().(uint32)
+	if _, told := p["VTNr"]; told && !ok {
+		return session{}, errors.New("session " + l.ID + " has no number of a terminal")
+	}
+	return session{vt: vt, began: beganAt(p["TimestampMonotonic"].Value(), sinceBoot(), monotonic()), ID: l.ID, UID: l.UID, Class: p.string("Class"), Kind: p.string("Type"), State: p.string("State"),
 		Seat: l.Seat, Remote: p.bool("Remote"), Locked: p.bool("LockedHint"), Idle: p.bool("IdleHint"), Hints: hints}, nil
 }
 

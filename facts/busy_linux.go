@@ -128,7 +128,7 @@ func (p *presenceCollector) unwatched(l *logindState, told []agentReport) (none 
 	}
 	for _, s := range l.Sessions {
 		key := agentKey{s.UID, s.ID}
-		if !s.person() || !s.graphical() || slices.ContainsFunc(told, func(t agentReport) bool { return t.agentKey == key }) {
+		if !s.person() || !s.graphical() && s.hidden == "" || slices.ContainsFunc(told, func(t agentReport) bool { return t.agentKey == key }) {
 			continue
 		}
 		if c := p.root.captured; c != nil && c.Agents[s.ID] != nil {
@@ -139,7 +139,14 @@ func (p *presenceCollector) unwatched(l *logindState, told []agentReport) (none 
 			none = append(none, r)
 			continue
 		}
-		none = append(none, agentReport{agentKey: key, why: "session " + s.ID + " has none; start it there: systemctl --user start lull-agent"})
+		r := agentReport{agentKey: key, why: "session " + s.ID + " has none; start it there: systemctl --user start lull-agent"}
+		switch {
+		case s.hidden != "":
+			r.why = "session " + s.ID + " has none, and " + s.hidden
+		case s.Graphics: // which the user's service manager need not know of
+			r.why = "session " + s.ID + " of a terminal shows graphics and has none; start it there: lull agent"
+		}
+		none = append(none, r)
 	}
 	return none
 }

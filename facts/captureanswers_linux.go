@@ -52,7 +52,7 @@ func (c *capturer) logind(from *logindState) *logindState {
 			ID: c.names.session(s.ID), UID: c.names.user(s.UID),
 			Class: wordsOr("other", "user", "user-early", "user-light", "greeter", "lock-screen", "background", "manager")(s.Class),
 			Kind:  wordsOr("other", "x11", "wayland", "mir", "tty", "web", "unspecified")(s.Kind), State: wordsOr("other", "online", "active", "closing")(s.State),
-			Remote: s.Remote, Locked: s.Locked, Idle: s.Idle, Hints: s.Hints,
+			Remote: s.Remote, Locked: s.Locked, Idle: s.Idle, Hints: s.Hints, Graphics: s.Graphics || s.hidden != "",
 		}
 		if s.Seat != "" {
 			as.Seat = c.names.known(seatName, "seat", s.Seat, "seat1")
@@ -102,6 +102,7 @@ func (c *capturer) ask(ctx context.Context) *captured {
 	if out.Logind, err = b.logind(ctx); err != nil && !absent(err) {
 		out.Silent = append(out.Silent, logindName)
 	}
+	out.Logind = (&presenceCollector{root: c.root}).withGraphics(out.Logind)
 	if out.Network, err = b.network(ctx); err != nil && !absent(err) {
 		out.Silent = append(out.Silent, managerName)
 	}

@@ -48,6 +48,13 @@ func TestFailuresOfOthersAreNotOurs(t *testing.T) {
 			want: map[ID]any{"presence.idle_seconds": int64(4000)},
 		},
 		{
+			failure: "startx, or a compositor, from a text console: logind calls the session \"tty\", and nobody tells of a film in it",
+			machine: "office-laptop-ac", change: func(c *captured) {
+				c.Logind.Sessions[0].Kind, c.Logind.Sessions[0].Graphics, c.Agents = "tty", true, nil
+			},
+			want: map[ID]any{"presence.busy": nil, "presence.graphical_sessions": int64(1)},
+		},
+		{
 			failure: "autosuspend #366: a greeter is nobody",
 			machine: "office-laptop-ac", change: func(c *captured) { c.Logind.Sessions[0].Class = "greeter" },
 			want: map[ID]any{"presence.sessions": int64(0), "presence.graphical_sessions": int64(0)},

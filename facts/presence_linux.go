@@ -111,6 +111,7 @@ func (p *presenceCollector) collect(ctx context.Context, b *batch) {
 		return
 	}
 	l, err := p.bus.logind(ctx)
+	l = p.withGraphics(l)
 	told := p.agents.ask(ctx, l)
 	p.collectSessions(b, l, err)
 	p.collectBusy(b, l, err, told)

@@ -23,7 +23,11 @@ type session struct {
 	Idle   bool   `json:"idle,omitempty"` // IdleHint; may veto, never prove
 	Hints  bool   `json:"hints,omitempty"`
 
-	began time.Duration // boot time at which it began, at the latest; 0 = not known
+	Graphics bool `json:"graphics,omitempty"` // of type tty, and yet its terminal shows graphics
+
+	began  time.Duration // boot time at which it began, at the latest; 0 = not known
+	vt     uint32        // number of its virtual terminal; 0 = it has none
+	hidden string        // why it is not known whether its terminal shows graphics
 }
 
 // person reports whether somebody sits behind s; greeters, managers and
@@ -32,7 +36,9 @@ func (s session) person() bool {
 	return (s.Class == "user" || s.Class == "user-early" || s.Class == "user-light") && s.State != "closing"
 }
 
-func (s session) graphical() bool { return s.Kind == "x11" || s.Kind == "wayland" || s.Kind == "mir" }
+func (s session) graphical() bool {
+	return s.Kind == "x11" || s.Kind == "wayland" || s.Kind == "mir" || s.Graphics
+}
 
 // inhibitor is one logind inhibitor.
 type inhibitor struct {

@@ -85,7 +85,7 @@ func (s *sessionWatch) covered(l *logindState, told []agentReport) bool {
 	}
 	local := 0
 	for _, x := range l.Sessions {
-		if x.person() && x.graphical() && !x.Remote {
+		if x.person() && (x.graphical() || x.hidden != "") && !x.Remote {
 			local++
 			if !hasAgent(told, x) {
 				return false

@@ -73,7 +73,7 @@ func FuzzBusReplies(f *testing.F) {
 		return p
 	}
 	f.Add(body(f, map[string]dbus.Variant(variants(map[string]any{
-		"Class": "user", "Type": "wayland", "State": "active", "Remote": false, "LockedHint": true, "IdleHint": true, "TimestampMonotonic": uint64(5),
+		"Class": "user", "Type": "wayland", "State": "active", "VTNr": uint32(2), "Remote": false, "LockedHint": true, "IdleHint": true, "TimestampMonotonic": uint64(5),
 	}))))
 	f.Add(body(f, map[string]dbus.Variant(variants(map[string]any{
 		"Metered": uint32(4), "Connectivity": uint32(4), "State": uint32(70), "ActiveProfile": "power-saver", "LidClosed": true, "PreparingForSleep": true,
