@@ -17,7 +17,8 @@ import (
 // bus keeps what services on the system bus said. It subscribes to their
 // signals and asks again only when one comes; a lost bus or service is unknown
 // at once. A service that answers a ping late is unknown too, so that one that
-// hangs is not believed for ever.
+// hangs is not believed for ever; and as services forget to tell (systemd
+// #13596), what one said is asked again when it is a minute old and looked at.
 type bus struct {
 	root     *root
 	addr     string // "-" = none
@@ -47,6 +48,7 @@ type service struct {
 	valid   bool      // state and err are current
 	alive   bool      // has an owner
 	checked time.Time // last answer; not on the boot clock, which costs a system call
+	fetched time.Time // when state was asked for
 	failed  time.Time // when it last did not answer; zero: it answers, or changed since
 }
 
@@ -121,6 +123,8 @@ func (b *bus) ask(ctx context.Context, s *service) (any, error) {
 	switch {
 	case !s.valid && time.Since(s.failed) < patience:
 	case !s.valid:
+		b.refresh(ctx, s)
+	case s.alive && time.Since(s.fetched) > lookAgain:
 		b.refresh(ctx, s)
 	case s.alive && time.Since(s.checked) > time.Second:
 		b.ping(ctx, s)
@@ -303,6 +307,7 @@ func (b *bus) lost(conn *dbus.Conn) {
 // started for this.
 func (b *bus) refresh(ctx context.Context, s *service) {
 	s.valid, s.checked, s.state = false, time.Now(), nil
+	s.fetched = s.checked
 	if time.Since(b.hung) < patience {
 		s.err, s.failed = errors.New("the system bus does not answer"), b.hung
 		return
