@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"sync"
+	"time"
 )
 
 // pressureCollector reads PSI (Documentation/accounting/psi.rst), of the
@@ -19,6 +20,7 @@ type psiFile struct {
 	slicePath      string
 	slice, machine *kept
 	some, full     fact
+	missing        time.Duration // boot time when the slice was last looked for in vain; 0 = it is there
 }
 
 func newPressure(r *root) *pressureCollector { return &pressureCollector{root: r} }
@@ -29,7 +31,7 @@ func (p *pressureCollector) files() []psiFile {
 		slice := userSlice(p.root)
 		file := func(name string, some, full fact) psiFile {
 			dir := slice + "/" + name + ".pressure"
-			return psiFile{dir, p.root.keep(dir, 256), p.root.keep("/proc/pressure/"+name, 256), some, full}
+			return psiFile{slicePath: dir, slice: p.root.keep(dir, 256), machine: p.root.keep("/proc/pressure/"+name, 256), some: some, full: full}
 		}
 		p.found = [3]psiFile{file("cpu", cpuSome, cpuFull), file("io", ioSome, ioFull), file("memory", memorySome, memoryFull)}
 	})
@@ -63,11 +65,14 @@ func (p *pressureCollector) collect(_ context.Context, b *batch) {
 
 func (f *psiFile) collect(b *batch) {
 	from, data, err := fromUserPSI, []byte(nil), errEmpty
-	if f.slice != nil {
-		data, err = f.slice.read()
+	if f.missing == 0 || b.now.boot-f.missing >= lookAgain { // at boot it may come later than lull
+		if data, err = f.slice.read(); err == nil {
+			f.missing = 0
+		} else {
+			f.missing = b.now.boot
+		}
 	}
 	if err != nil {
-		f.slice = nil // no such slice; not asked for again
 		from = fromPSI
 		data, err = f.machine.read()
 	}

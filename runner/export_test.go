@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/lullhq/lull/engine"
+	"github.com/lullhq/lull/facts"
 	"github.com/lullhq/lull/trust"
 )
 
@@ -24,6 +25,9 @@ func (r *Runner) Freeze(updater string) bool {
 	r.freeze(a)
 	return true
 }
+
+// OwnWork is what the facts are told to leave out.
+func (r *Runner) OwnWork() facts.Own { return r.ownWork() }
 
 // Evaluations is how often OPA has evaluated the policies in force.
 func (r *Runner) Evaluations() uint64 { return r.engine.Generation().Evaluations() }

@@ -90,6 +90,9 @@ func TestTheUsersReturnFreezesWhatRunsAndTheirAbsenceThawsIt(t *testing.T) {
 	least := time.Hour
 	for range 3 {
 		eventually(t, 60*time.Second, running)
+		if own := m.daemon.OwnWork(); len(own.Cgroups)+len(own.PIDs) == 0 {
+			t.Error("the facts are not told of what runs, and count it against the machine's calm")
+		}
 		came := u.touches()
 		eventually(t, 20*time.Second, func() (bool, string) { p := m.phase(); return p == "frozen", p })
 		st, err := os.Stat(beats)
@@ -110,6 +113,9 @@ func TestTheUsersReturnFreezesWhatRunsAndTheirAbsenceThawsIt(t *testing.T) {
 		t.Errorf("the user felt it for %v, want at most 100ms", least)
 	}
 	eventually(t, 60*time.Second, func() (bool, string) { p := m.phase(); return p == "installed", p })
+	if own := m.daemon.OwnWork(); len(own.Cgroups)+len(own.PIDs) > 0 {
+		t.Errorf("after its end %+v still counts as lull's own", own)
+	}
 	var kinds []string
 	for rec, err := range journal.Read(m.paths.State, 0) {
 		if err != nil {
