@@ -34,8 +34,9 @@
 // A container hides who uses the machine: that is unknown there. Its sysfs is the
 // host's, power supplies included, so that without any AC power is assumed, as in
 // a virtual machine; a sandbox that makes up a sysfs of its own tells nothing, and
-// power is unknown. With Options.Live and the host's root directory mounted into
-// the container, lull sees the host.
+// power is unknown. A program that embeds this package may gather from its host's
+// root directory, mounted into the container, with Options.Live; the daemon does
+// not, as what it would run there runs in the container.
 //
 // # Cost
 //

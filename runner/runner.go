@@ -33,7 +33,7 @@ type Options struct {
 	Version string              // shown in status
 	Roots   []trust.Refresher   // what keeps trusted roots current; nil: the public-good instance. Dir and Cache are set
 	Ready   func()              // called once the control socket answers
-	Machine string              // root of the machine whose facts count, where it is not this process's own: a container's host. "": this one's
+	Machine string              // for tests: root of the machine whose facts count. "": this one's, as updaters run on no other
 	Rest    func(bool)          // true: nothing will happen for a while; false: work goes on. Called by the loop, may take a moment; may be nil
 }
 
