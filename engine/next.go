@@ -17,6 +17,8 @@ var (
 		"facts.presence.agent_held_seconds", "facts.presence.agent_busy_seconds", "facts.host.uptime_seconds", "facts.host.since_resume_seconds",
 		"update.waited_seconds", "clock.unix_seconds"}
 	shrinking = []string{"update.deadline_in_seconds", "control.retry_in_seconds"}
+	// ownTime are those of them that belong to one action.
+	ownTime = []string{"update.waited_seconds", "update.deadline_in_seconds", "control.retry_in_seconds"}
 	// byEvent are the inputs whose changes are announced, as far as there is a
 	// source for them; everything else is looked at again after lookEvery.
 	byEvent = []string{"facts.power.", "facts.network.", "facts.presence.locked", "facts.presence.busy", "facts.presence.sessions",
@@ -58,8 +60,8 @@ func (e *Engine) Next(in *Input, d Decision, now time.Time) Next {
 	g := e.gen.Load()
 	flip, look := time.Duration(-1), false
 	for _, name := range slices.Concat(d.DeniedBy, d.WaitsFor) {
-		after, measured := g.flips(name, in, now)
-		flip, look = sooner(flip, after), look || measured
+		f := g.flips(name, in, now)
+		flip, look = sooner(sooner(flip, f.alone), f.own), look || f.measured
 	}
 	if in.lookup("update.deadline_in_seconds") != nil {
 		flip = g.relaxes(in, d, now, sooner(flip, relaxWithin), e.opt.Deadline)
@@ -85,6 +87,98 @@ func (n Next) Earliest() time.Time {
 	return n.Flip
 }
 
+// Alone is what the passing of time does to an action that waits while nothing
+// else changes: no fact but those that count seconds, and no word of anybody.
+type Alone struct {
+	// At is the first second at which the verdict is run, found by deciding on the
+	// input as it will be then. Zero: never, or it cannot be told.
+	At time.Time
+	// Needs are conditions that time alone does not clear; At is zero then.
+	Needs []string
+	// Unclear are conditions of which it cannot be told whether time clears them,
+	// or not so far ahead as it was looked.
+	Unclear []string
+}
+
+// maxAlone bounds the flips that are followed; a condition on every minute would
+// have more than anybody waits for.
+const maxAlone = 100
+
+// Alone works out when an action that waits by d would run by time alone; now is
+// the instant at which in was taken. It goes from flip to flip: before the latest
+// of the instants at which the unmet conditions can first be met nothing runs.
+func (e *Engine) Alone(ctx context.Context, in *Input, d Decision, now time.Time) Alone {
+	g, at, then := e.gen.Load(), now, in
+	for range maxAlone {
+		switch {
+		case ctx.Err() != nil || d.Error != "":
+			return Alone{Unclear: slices.Concat(d.DeniedBy, d.WaitsFor)}
+		case d.Verdict == Run:
+			return Alone{At: at}
+		}
+		step, out := g.latest(then, d, at, e.opt.Deadline)
+		if step < 0 {
+			return out
+		}
+		at = at.Add(max(step, time.Second))
+		then = in.after(at.Sub(now), now)
+		d = g.decide(ctx, then, e.opt.Deadline)
+	}
+	return Alone{Unclear: slices.Concat(d.DeniedBy, d.WaitsFor)}
+}
+
+// latest is the least time after which all unmet conditions can be met; negative
+// where time alone does not do it, or nobody can tell.
+func (g *Generation) latest(in *Input, d Decision, now time.Time, deadline time.Duration) (step time.Duration, out Alone) {
+	relaxed := time.Duration(-1)
+	if in.lookup("update.deadline_in_seconds") != nil {
+		relaxed = g.relaxes(in, d, now, relaxWithin, deadline)
+	}
+	for _, name := range slices.Concat(d.DeniedBy, d.WaitsFor) {
+		f := g.flips(name, in, now)
+		if relaxed >= 0 && g.readsAny(name, "update.deadline_in_seconds") {
+			f.alone = sooner(f.alone, relaxed)
+		}
+		switch {
+		case f.alone >= 0:
+			step = max(step, f.alone)
+		case f.measured && g.readsAny(name, clocks...) && g.isHidden(name, in):
+			out.Unclear = append(out.Unclear, name)
+		default:
+			out.Needs = append(out.Needs, name)
+		}
+	}
+	if len(out.Needs) > 0 {
+		out.Unclear = nil // whatever becomes of them
+	}
+	if len(out.Needs)+len(out.Unclear) > 0 {
+		return -1, out
+	}
+	return step, out
+}
+
+// clocks are the inputs that time alone changes.
+var clocks = slices.Concat(growing, shrinking, []string{"clock.minute_of_day", "clock.weekday"})
+
+// readsAny tells whether a condition reads one of the paths.
+func (g *Generation) readsAny(condition string, paths ...string) bool {
+	reads := g.prog.conditions[condition]
+	known := slices.Clone(reads.known)
+	for _, u := range reads.unknown {
+		path, _ := inputPath(u.Value.(ast.Ref))
+		known = append(known, path)
+	}
+	return slices.ContainsFunc(paths, func(path string) bool { return overlaps(known, path) })
+}
+
+// isHidden tells whether something of the condition is no plain comparison.
+func (g *Generation) isHidden(condition string, in *Input) bool {
+	opaque := func(a alternative) bool { return a.opaque }
+	alts, ok := g.ways(context.Background(), condition, in)
+	r := g.residual(context.Background(), condition, in)
+	return !ok || r == nil || slices.ContainsFunc(alts, opaque) || slices.ContainsFunc(r.source, opaque)
+}
+
 // sooner is the lesser of two durations; a negative one stands for never.
 func sooner(a, b time.Duration) time.Duration {
 	if a < 0 || b >= 0 && b < a {
@@ -93,28 +187,35 @@ func sooner(a, b time.Duration) time.Duration {
 	return a
 }
 
-// flips is the least time after which one condition can be met, negative for
-// never, and whether it also hangs on a quantity that has to be looked at.
-func (g *Generation) flips(condition string, in *Input, now time.Time) (after time.Duration, measured bool) {
-	alts, ok := g.ways(context.Background(), condition, in)
-	if !ok {
-		return -1, true
-	}
-	after = -1
-	for _, a := range alts {
-		t, look := a.after(in, now)
-		after, measured = sooner(after, t), measured || look
-	}
-	if r := g.residual(context.Background(), condition, in); r != nil { // the ways have what moves settled as of now
-		t, look := r.after(in, now)
-		after, measured = sooner(after, t), measured || look
-	}
-	return after, measured
+// A flip says what time does to what is not met; durations are negative for never.
+type flip struct {
+	alone    time.Duration // least time after which it can be met by time alone
+	own      time.Duration // least time after which what is the action's own no longer stands in the way, whatever else does
+	measured bool          // it also hangs on a quantity that has to be looked at
 }
 
-// after is the least time after which a residual can be met, as flips.
-func (n *residual) after(in *Input, now time.Time) (after time.Duration, measured bool) {
-	after = -1
+func (f flip) or(g flip) flip {
+	return flip{sooner(f.alone, g.alone), sooner(f.own, g.own), f.measured || g.measured}
+}
+
+// flips is about one condition.
+func (g *Generation) flips(condition string, in *Input, now time.Time) flip {
+	alts, ok := g.ways(context.Background(), condition, in)
+	if !ok {
+		return flip{-1, -1, true}
+	}
+	f := flip{-1, -1, false}
+	for _, a := range alts {
+		f = f.or(a.after(in, now))
+	}
+	if r := g.residual(context.Background(), condition, in); r != nil { // the ways have what moves settled as of now
+		f = f.or(r.after(in, now))
+	}
+	return f
+}
+
+func (n *residual) after(in *Input, now time.Time) flip {
+	f := flip{-1, -1, false}
 	for _, alt := range n.alternatives {
 		unmet := alternative{}
 		for _, p := range alt {
@@ -122,10 +223,9 @@ func (n *residual) after(in *Input, now time.Time) (after time.Duration, measure
 				unmet.parts = append(unmet.parts, p.comparison)
 			}
 		}
-		t, look := unmet.after(in, now)
-		after, measured = sooner(after, t), measured || look
+		f = f.or(unmet.after(in, now))
 	}
-	return after, measured
+	return f
 }
 
 // relaxes is for an action with a deadline, whose thresholds move while it
@@ -193,33 +293,42 @@ func wholeNumberAt(in *Input, path string) (int64, bool) {
 	return wholeNumber(t.Value)
 }
 
-// after is the least time in which every comparison of a that does not hold
-// could: the latest of them. Negative: only an event, or with look another
-// measurement, can help.
-func (a alternative) after(in *Input, now time.Time) (least time.Duration, look bool) {
+// after is the latest of the instants at which the comparisons of a that do not
+// hold could. A re-checker has what is the action's own worked in as of now, and
+// sees no more of an alternative that fails by it; so that has an instant of its own.
+func (a alternative) after(in *Input, now time.Time) flip {
+	f := flip{0, -1, false}
 	for _, c := range a.unmetParts(in) {
 		d, measured := c.after(in, now)
 		switch {
 		case measured:
-			look = true
+			f.measured = true
 		case d < 0:
-			return -1, false // an event first, whatever is measured
+			f.alone = -1 // an event first, whatever is measured
+		case f.alone >= 0:
+			f.alone = max(f.alone, d)
 		}
-		least = max(least, d)
+		if d >= 0 && slices.Contains(ownTime, c.path) {
+			f.own = max(f.own, d)
+		}
 	}
-	if look {
-		return -1, true
+	if f.alone < 0 {
+		f.measured = false
+	} else if f.measured {
+		f.alone = -1
 	}
-	return least, false
+	return f
 }
 
+// after is the least time in which the comparison, which does not hold, could;
+// negative: only an event, or with measured another measurement, can help.
 func (c comparison) after(in *Input, now time.Time) (after time.Duration, measured bool) {
+	grows, falls := slices.Contains(growing, c.path), slices.Contains(shrinking, c.path)
 	switch {
 	case c.path == "":
 		return -1, true
-	case slices.Contains(growing, c.path) && (c.op == ">=" || c.op == ">"),
-		slices.Contains(shrinking, c.path) && c.op != ">=" && c.op != ">":
-		return c.distance(in), false
+	case grows && c.op != "<" && c.op != "<=", falls && c.op != ">" && c.op != ">=":
+		return c.distance(in, grows), false
 	case c.path == "clock.minute_of_day":
 		return c.edge(now), false
 	case c.path == "clock.weekday":
@@ -262,18 +371,34 @@ func untilMinute(now time.Time, minute int64) time.Duration {
 	return at.Sub(now)
 }
 
-// distance is how many seconds the observed number is from the needed one;
-// negative when it is not known, because then only an event can tell.
-func (c comparison) distance(in *Input) time.Duration {
-	have, ok1 := number(in.find(c.ref))
-	want, ok2 := number(c.value.Value)
-	if !ok1 || !ok2 {
+// distance is how many seconds the observed number is from a needed one; negative
+// when it is not known, because then only an event can tell, or has gone past it.
+func (c comparison) distance(in *Input, grows bool) time.Duration {
+	have, ok := number(in.find(c.ref))
+	if !ok {
 		return -1
 	}
-	if have > want {
-		have, want = want, have
+	needed := []*ast.Term{c.value}
+	if set, ok := c.value.Value.(ast.Set); ok && c.op == "in" {
+		needed = set.Slice()
+	} else if list, ok := c.value.Value.(*ast.Array); ok && c.op == "in" {
+		needed = nil
+		list.Foreach(func(t *ast.Term) { needed = append(needed, t) })
 	}
-	return time.Duration((want - have) * float64(time.Second))
+	least := time.Duration(-1)
+	for _, t := range needed {
+		want, ok := number(t.Value)
+		if !ok {
+			continue
+		}
+		if !grows {
+			want = 2*have - want
+		}
+		if want >= have {
+			least = sooner(least, time.Duration((want-have)*float64(time.Second)))
+		}
+	}
+	return least
 }
 
 func number(v ast.Value) (float64, bool) {

@@ -129,8 +129,8 @@ func (r *Rechecker) Next(now time.Time) Next {
 			if need.met(&r.shared) == yes {
 				continue
 			}
-			after, measured := need.after(&r.shared, now)
-			flip, look = sooner(flip, after), look || measured
+			f := need.after(&r.shared, now)
+			flip, look = sooner(flip, f.alone), look || f.measured
 		}
 	}
 	return nextAt(now, flip, look)
@@ -226,7 +226,9 @@ alternatives:
 				}
 				switch tell() {
 				case no:
-					continue alternatives
+					if !p.moves { // else it may hold later, and nobody can tell when
+						continue alternatives
+					}
 				case yes:
 					continue
 				}

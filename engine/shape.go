@@ -64,6 +64,7 @@ type residualPart struct {
 	comparison
 	body     ast.Body // for OPA; nil where it is no query of its own
 	sections []int    // that body reads
+	moves    bool     // body reads what time changes of the action itself
 	once     sync.Once
 	query    ast.Body // body, compiled when first asked
 }
@@ -287,7 +288,8 @@ func (g *Generation) compileResidual(ctx context.Context, condition string, in *
 			}
 		}
 		if opaque != nil {
-			if opaque.sections = g.sectionsOf(opaque.body); opaque.sections == nil || slices.ContainsFunc(opaque.body, isBare) {
+			opaque.sections, opaque.moves = g.sectionsOf(opaque.body)
+			if opaque.sections == nil || slices.ContainsFunc(opaque.body, isBare) {
 				opaque.body = nil
 			}
 			parts = append(parts, opaque) // the comparisons before it are cheaper
@@ -310,10 +312,12 @@ func isBare(e *ast.Expr) bool {
 
 // sectionsOf lists the sections of the input that a query reads, also through
 // rules; nil where that cannot be said, or the query is about rules that partial
-// evaluation has made.
-func (g *Generation) sectionsOf(body ast.Body) []int {
+// evaluation has made. It also tells whether time changes what the query reads of
+// the action itself.
+func (g *Generation) sectionsOf(body ast.Body) (out []int, moves bool) {
 	out, sure := []int{}, true
 	add := func(path string) {
+		moves = moves || slices.ContainsFunc(ownTime, func(t string) bool { return overlaps([]string{path}, t) })
 		name, _, _ := strings.Cut(path, ".")
 		if i := sectionIndex(name); i < 0 {
 			sure = false
@@ -348,9 +352,9 @@ func (g *Generation) sectionsOf(body ast.Body) []int {
 	})
 	v.Walk(body)
 	if !sure {
-		return nil
+		return nil, moves
 	}
-	return out
+	return out, moves
 }
 
 // partialNamespace is where partial evaluation puts rules of its own.
