@@ -169,6 +169,12 @@ func compileTree(ctx context.Context, t *tree, schema any, diags *diagnostics) *
 		return nil
 	}
 	p := &program{modules: copyModules(mods), compiler: newCompiler(schema, t.data)}
+	var err error
+	if p.data, err = newDataCache(t.data); err != nil {
+		diags.errorf(position{}, "", "%v", err)
+		return nil
+	}
+	foldNumbers(mods, p.data)
 	if p.compiler.Compile(mods); p.compiler.Failed() {
 		diags.addAST("", p.compiler.Errors)
 		return nil
@@ -192,9 +198,6 @@ func (p *program) prepare(ctx context.Context, data *node) error {
 	var err error
 	p.store = inmem.NewFromObjectWithOpts(jsonObject(data), inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
 	if p.txn, err = p.store.NewTransaction(ctx); err != nil {
-		return err
-	}
-	if p.data, err = newDataCache(data); err != nil {
 		return err
 	}
 	if p.query, err = p.compileQuery("x = " + entrypoint); err != nil {

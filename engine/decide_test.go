@@ -219,3 +219,20 @@ func TestARunawayRuleNeverComesIntoForce(t *testing.T) {
 
 // maxLoadBytes is for the two seconds that a probe may take.
 const maxLoadBytes = 1 << 30
+
+// Thresholds are put into the rules that name them, except where a rule asks
+// what would be if one had another value.
+func TestAThresholdReplacedByWithIsTheReplacement(t *testing.T) {
+	e := open(t, files(map[string]string{
+		"mine.rego": `package eligibility
+
+met contains "mine" if few with data.thresholds.few_cores_count as 3
+
+few if data.thresholds.few_cores_count == 3
+`,
+		"requirements/data.yaml": "wait_unless: {any: {mine: true}}\n",
+	}))
+	if d := e.Decide(context.Background(), input(t, e, nil)); d.Verdict != engine.Run {
+		t.Errorf("got %+v, want run: the rule asks about 3 few cores", d)
+	}
+}

@@ -4,7 +4,7 @@ package eligibility
 # title: The kind of action is known
 # description: lull has requirements for this kind of action.
 # custom: {clears_by: admin, remedy: "Name the kind under wait_unless in the requirements, or unregister the updater."}
-met contains "known_action" if known_kind
+met contains "known_action" if known_kind == true
 
 known_kind if {
 	input.action.kind in {"scan", "download", "install", "uninstall", "prereboot", "restart", "complete"}

@@ -32,7 +32,7 @@ met contains "root_fresh" if input.trust.root.age_seconds <= data.thresholds.roo
 # A plain key needs no root.
 met contains "root_fresh" if {
 	input.trust.signature.method == "key"
-	verified
+	verified == true
 }
 
 # METADATA
@@ -55,7 +55,7 @@ met contains "artifacts_stated" if input.trust.artifacts.binding in {"statement"
 # title: The machine can confine it fully
 # description: All layers of confinement (mount, pid, landlock, seccomp, uid) can be enforced here.
 # custom: {clears_by: admin, remedy: "Run lull as the system service, on a kernel with these layers; see: lull doctor"}
-met contains "confined" if all_layers
+met contains "confined" if all_layers == true
 
 all_layers if {
 	"mount" in input.sandbox.layers

@@ -9,18 +9,16 @@ met contains "disk_calm" if {
 }
 
 met contains "disk_calm" if {
-	solid_state
+	input.facts.storage.rotational == false
 	input.facts.storage.io_queue_depth <= data.thresholds.io_queue_solid_depth
 }
-
-solid_state if input.facts.storage.rotational == false
 
 # No disk of this machine lies below the volume.
 met contains "disk_calm" if input.meta["storage.io_queue_depth"].state == "not_applicable"
 
 met contains "disk_calm" if input.control.approved == true
 
-met contains "disk_calm" if overdue
+met contains "disk_calm" if overdue == true
 
 # METADATA
 # title: The processors are quiet
@@ -30,7 +28,7 @@ met contains "cpu_calm" if input.facts.cpu.busy_ratio <= data.thresholds.cpu_bus
 
 met contains "cpu_calm" if input.control.approved == true
 
-met contains "cpu_calm" if overdue
+met contains "cpu_calm" if overdue == true
 
 # METADATA
 # title: The machine is not too hot

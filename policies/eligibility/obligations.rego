@@ -45,7 +45,7 @@ on_user_return := pause if {
 pause := "throttle" if {
 	input.control.approved == true
 } else := "throttle" if {
-	overdue
+	overdue == true
 } else := "freeze"
 
 default max_seconds := 600

@@ -11,26 +11,28 @@ met contains "user_away" if input.facts.presence.idle_seconds >= idle_needed
 met contains "user_away" if idle_needed == 0
 
 met contains "user_away" if {
-	not_restarting
-	locked_long_enough
+	input.facts.presence.locked == true
+	input.facts.presence.idle_seconds >= data.thresholds.idle_when_locked_seconds
+	not_restarting == true
 }
 
 met contains "user_away" if {
+	input.update.deadline_in_seconds < data.thresholds.deadline_window_seconds
+	input.clock.trusted == true
 	input.facts.presence.idle_seconds >= data.thresholds.deadline_least_idle_seconds
 	input.facts.presence.idle_seconds >= idle_at_deadline
-	deadline_near
 	input.facts.presence.idle_seconds >= idle_relaxed
 }
 
 met contains "user_away" if {
-	not_restarting
+	not_restarting == true
 	input.facts.presence.agent_held_seconds >= data.thresholds.agent_hold_seconds
 	input.facts.presence.system_idle_seconds >= idle_needed
 }
 
 met contains "user_away" if input.control.approved == true
 
-met contains "user_away" if overdue
+met contains "user_away" if overdue == true
 
 # METADATA
 # title: Nobody is in a call, a film, a presentation or a game
@@ -51,18 +53,13 @@ met contains "not_busy" if {
 
 met contains "not_busy" if input.control.approved == true
 
-met contains "not_busy" if overdue
+met contains "not_busy" if overdue == true
 
 # METADATA
 # title: Nobody is logged in from elsewhere
 # description: A restart would cut off remote sessions.
 # custom: {clears_by: event, remedy: "End the remote sessions."}
 met contains "no_remote_sessions" if input.facts.presence.remote_sessions == 0
-
-locked_long_enough if {
-	input.facts.presence.locked == true
-	input.facts.presence.idle_seconds >= data.thresholds.idle_when_locked_seconds
-}
 
 # A restart closes what a user left open, so it waits for longer absence.
 not_restarting if input.action.kind in {"scan", "download", "install", "uninstall", "prereboot", "complete"}

@@ -13,11 +13,9 @@ met contains "shutdown_allowed" if input.facts.inhibitors.shutdown == false
 #   that can be believed.
 # custom: {clears_by: time, remedy: "Wait for the window, or change restart_start_minute_of_day and restart_end_minute_of_day."}
 met contains "in_window" if {
-	restarting
-	in_restart_window
+	input.action.kind == "restart"
+	in_restart_window == true
 }
-
-restarting if input.action.kind == "restart"
 
 in_restart_window if {
 	data.thresholds.restart_start_minute_of_day <= data.thresholds.restart_end_minute_of_day

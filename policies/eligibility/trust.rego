@@ -9,7 +9,7 @@ package eligibility
 # custom: {clears_by: vendor, remedy: "See why with: lull why UPDATER; then update the package, its vendor file or its keys."}
 met contains "trusted" if input.trust.checked == false
 
-met contains "trusted" if verified
+met contains "trusted" if verified == true
 
 met contains "trusted" if input.trust.error_code == "clock_implausible"
 
@@ -19,7 +19,7 @@ met contains "trusted" if input.trust.error_code == "clock_implausible"
 # custom: {clears_by: time, remedy: "Set the clock, or let it be synchronised."}
 met contains "clock_plausible" if input.trust.checked == false
 
-met contains "clock_plausible" if verified
+met contains "clock_plausible" if verified == true
 
 # METADATA
 # title: It updates applications only
@@ -31,27 +31,25 @@ met contains "user_mode" if input.update.component == "user_mode_app"
 
 met contains "user_mode" if {
 	input.update.component == "system_packages"
-	unchecked
+	input.trust.checked == false
 }
 
 met contains "user_mode" if {
 	input.update.component == "system_packages"
-	verified
+	verified == true
 }
 
 # Scans and uninstalls are about no update; the package says what it is for.
 met contains "user_mode" if {
-	about_no_update
-	unchecked
+	input.trust.checked == false
+	about_no_update == true
 }
 
 met contains "user_mode" if {
-	about_no_update
+	about_no_update == true
 	input.trust.package.component in {"user_mode_app", "system_packages"}
-	verified
+	verified == true
 }
-
-unchecked if input.trust.checked == false
 
 verified if {
 	input.trust.checked == true
