@@ -256,9 +256,34 @@ func (g *Generation) relaxes(in *Input, d Decision, now time.Time, horizon, dead
 	return min(horizon, time.Duration(high)*time.Second)
 }
 
-// after returns the input as it will be when nothing happens but time: now is
-// when in was taken.
+// After returns the input as it will be when nothing happens but time, by the
+// input's own clock; a change of the zone's offset is not seen.
+func (in *Input) After(d time.Duration) *Input {
+	now := time.Date(2023, 1, 1, 0, 0, 0, 0, time.UTC) // a Sunday
+	if day := in.lookup("clock.weekday"); day != nil {
+		for range 7 {
+			if day.Equal(ast.StringTerm(now.Weekday().String())) {
+				break
+			}
+			now = now.AddDate(0, 0, 1)
+		}
+	}
+	if minute, ok := wholeNumberAt(in, "clock.minute_of_day"); ok {
+		now = now.Add(time.Duration(minute) * time.Minute)
+	}
+	if unix, ok := wholeNumberAt(in, "clock.unix_seconds"); ok {
+		now = now.Add(time.Duration(unix%60) * time.Second)
+	}
+	return in.passed(d, now.Add(d))
+}
+
+// after is After on the machine's clock: now is when in was taken.
 func (in *Input) after(d time.Duration, now time.Time) *Input {
+	return in.passed(d, now.Add(d).Local())
+}
+
+// passed lets d pass, after which the clock shows then.
+func (in *Input) passed(d time.Duration, then time.Time) *Input {
 	out := in
 	add := func(path string, seconds int64) {
 		if n, ok := wholeNumberAt(out, path); ok {
@@ -273,7 +298,6 @@ func (in *Input) after(d time.Duration, now time.Time) *Input {
 	if n, ok := wholeNumberAt(out, "control.retry_in_seconds"); ok {
 		out = out.with("control.retry_in_seconds", wholeTerm(max(0, n-seconds)))
 	}
-	then := now.Add(d).Local()
 	if out.lookup("clock.minute_of_day") != nil {
 		out = out.with("clock.minute_of_day", wholeTerm(int64(then.Hour()*60+then.Minute())))
 	}

@@ -97,13 +97,14 @@ func link(t *testing.T, to, at string) {
 // evaluates no policy: neither a decision nor a look at the facts.
 func TestNothingIsEvaluatedBetweenFlipsWithoutAnEvent(t *testing.T) {
 	m := newMachine(t, nil)
+	due := time.Now().Add(time.Hour)
 	m.write(filepath.Join(m.root, "etc/lull/policies/later.rego"), fmt.Appendf(nil, `package eligibility
 
 # METADATA
 # title: It is late enough
 # custom: {clears_by: time, remedy: Wait.}
 met contains "late_enough" if input.clock.unix_seconds >= %d
-`, time.Now().Add(time.Hour).Unix()), 0o644)
+`, due.Unix()), 0o644)
 	m.write(filepath.Join(m.root, "etc/lull/policies/requirements/data.yaml"),
 		append(m.read(filepath.Join(m.root, "etc/lull/policies/requirements/data.yaml")), "  any: {late_enough: true}\n"...), 0o644)
 	c := m.start()
@@ -130,5 +131,24 @@ met contains "late_enough" if input.clock.unix_seconds >= %d
 	}
 	if m.daemon.Evaluations() == before {
 		t.Error("a question to the daemon was not counted: the test shows nothing")
+	}
+	// What time alone does is part of the answer to why; the end of a hold is its doing.
+	w, err := c.Why(context.Background(), updaterID, "")
+	if err != nil || w.Earliest == nil || w.Earliest.Sub(due).Abs() > 2*time.Second {
+		t.Errorf("got earliest %v, %v, want %v", w.Earliest, err, due)
+	}
+	for until, want := range map[time.Time]time.Time{time.Now().Add(10 * time.Minute): due, due.Add(time.Hour): due.Add(time.Hour)} {
+		if _, err := c.Do(context.Background(), "hold", updaterID, control.Request{Until: &until}); err != nil {
+			t.Fatal(err)
+		}
+		if w, err = c.Why(context.Background(), updaterID, ""); err != nil || w.Earliest == nil || w.Earliest.Sub(want).Abs() > 2*time.Second {
+			t.Errorf("held until %v: got earliest %v, %v, want %v", until, w.Earliest, err, want)
+		}
+	}
+	if _, err := c.Do(context.Background(), "hold", updaterID, control.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	if w, err = c.Why(context.Background(), updaterID, ""); err != nil || w.Earliest != nil || fmt.Sprint(w.NotByTime) != "[not_held]" {
+		t.Errorf("held for good: got earliest %v, not by time %v, %v", w.Earliest, w.NotByTime, err)
 	}
 }

@@ -145,13 +145,16 @@ func TestPolicyEditsAreInForceAtOnceAndBrokenOnesChangeNothing(t *testing.T) {
 		return err == nil && s.Policy.Rejected != "", "not rejected"
 	})
 	s, _ := c.Status(ctx)
+	if s.Policy.RejectedSince == nil || time.Since(*s.Policy.RejectedSince) > time.Minute {
+		t.Errorf("rejected since %v, want some seconds ago", s.Policy.RejectedSince)
+	}
 	if s.Policy.Digest != before.Policy.Digest || !strings.Contains(strings.Join(s.Policy.Problems, " "), `data.yaml:1`) {
 		t.Errorf("policy status: %+v", s.Policy)
 	}
 	m.write(bad, []byte("cpu_busy_ratio: 0.9\n"), 0o644)
 	eventually(t, 5*time.Second, func() (bool, string) {
 		s, err := c.Status(ctx)
-		return err == nil && s.Policy.Rejected == "" && s.Policy.Digest != before.Policy.Digest, "not in force"
+		return err == nil && s.Policy.Rejected == "" && s.Policy.RejectedSince == nil && s.Policy.Digest != before.Policy.Digest, "not in force"
 	})
 }
 

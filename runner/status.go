@@ -57,7 +57,7 @@ func (r *Runner) refresh(ctx context.Context) {
 
 func (r *Runner) policyStatus() control.Policy {
 	st := r.engine.Status()
-	p := control.Policy{Digest: st.Digest, Since: st.Since, Rejected: st.Rejected, LastGood: st.FromLastGood}
+	p := control.Policy{Digest: st.Digest, Since: st.Since, Rejected: st.Rejected, RejectedSince: optional(st.RejectedSince), LastGood: st.FromLastGood}
 	for _, d := range st.Diagnostics {
 		p.Problems = append(p.Problems, d.String())
 	}
@@ -210,6 +210,9 @@ func (r *Runner) why(ctx context.Context, id, update string) (control.Why, *engi
 		return w, nil, nil, nil
 	}
 	w.Update, w.Action = c.Update, c.Action
+	if u.isHeld(r.now()) {
+		w.HeldUntil = u.held.Until
+	}
 	told := trust.Unchecked()
 	if known := r.waiting[c.subject]; known != nil && known.refusal != nil {
 		told["checked"], told["error_code"] = true, known.refusal.Code
@@ -284,6 +287,7 @@ func (r *Runner) explain(ctx context.Context, in *engine.Input, w *control.Why) 
 		w.Text = fmt.Sprintf("%s waits for %d of its conditions", w.Action, len(d.WaitsFor))
 		w.NextCheck = optional(r.engine.Next(in, d, r.now()).Earliest())
 	}
+	r.aloneOn(ctx, in, d, w)
 	x := r.engine.Explain(ctx, in, d)
 	w.CannotClear = x.CannotClear
 	for _, c := range x.Changes {
@@ -295,6 +299,22 @@ func (r *Runner) explain(ctx context.Context, in *engine.Input, w *control.Why) 
 		out.Remedy = strings.ReplaceAll(out.Remedy, "UPDATER", w.Updater)
 		w.Unmet = append(w.Unmet, out)
 	}
+}
+
+// aloneOn fills in what becomes of it when nothing but time changes. The end of a
+// hold is time's doing, too, though the document cannot show it.
+func (r *Runner) aloneOn(ctx context.Context, in *engine.Input, d engine.Decision, w *control.Why) {
+	now := r.now()
+	if until := w.HeldUntil; until != nil {
+		then, err := in.After(until.Sub(now)).WhatIf("control.hold", "false")
+		if err != nil {
+			return
+		}
+		in, now = then, *until
+		d = r.engine.Decide(ctx, in)
+	}
+	alone := r.engine.Alone(ctx, in, d, now)
+	w.Earliest, w.NotByTime, w.TimeUnclear = optional(alone.At), alone.Needs, alone.Unclear
 }
 
 func unmetOf(u engine.Unmet, denies bool) control.Unmet {

@@ -30,7 +30,7 @@ func (w Why) withoutPeople() Why {
 		var seen []string
 		for _, o := range u.Observed {
 			if strings.Contains(o, "facts."+personal+".") {
-				u.Text = ""
+				u.Text, w.Earliest = "", nil // the instant tells for how long nobody was there
 				continue
 			}
 			seen = append(seen, o)

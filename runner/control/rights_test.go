@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // stranger is a uid that is neither root, nor the tests' user, nor a member of
@@ -72,10 +73,13 @@ func TestAStrangerDoesNotLearnWhetherSomebodyIsThere(t *testing.T) {
 	if len(f.Facts) != 1 || f.Facts["power"] == nil || len(f.Meta) != 1 || f.Meta["power.on_ac"] == nil {
 		t.Errorf("got %+v", f)
 	}
-	given := Why{Unmet: []Unmet{{Condition: "user_away", Text: "away for 3 s", Observed: []string{"facts.presence.idle_seconds = 3", "input.facts.presence.locked = false", "facts.power.on_ac = true"}}}}
+	given := Why{Earliest: new(time.Time), Unmet: []Unmet{{Condition: "user_away", Text: "away for 3 s", Observed: []string{"facts.presence.idle_seconds = 3", "input.facts.presence.locked = false", "facts.power.on_ac = true"}}}}
 	w := given.withoutPeople()
 	if u := w.Unmet[0]; u.Condition != "user_away" || u.Text != "" || len(u.Observed) != 1 {
 		t.Errorf("got %+v", u)
+	}
+	if w.Earliest != nil {
+		t.Error("the instant from which it may run tells for how long nobody was there")
 	}
 	if given.Unmet[0].Text == "" {
 		t.Error("the backend's own answer was changed")

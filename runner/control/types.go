@@ -71,11 +71,12 @@ type Config struct {
 
 // Policy says which policies decide.
 type Policy struct {
-	Digest   string    `json:"digest"`
-	Since    time.Time `json:"since"`
-	Rejected string    `json:"rejected,omitempty"`  // digest of an edit that did not load
-	Problems []string  `json:"problems,omitempty"`  // why, each with file and line
-	LastGood bool      `json:"last_good,omitempty"` // the files on disk were broken at the start; an older set decides
+	Digest        string     `json:"digest"`
+	Since         time.Time  `json:"since"`
+	Rejected      string     `json:"rejected,omitempty"` // digest of an edit that did not load
+	RejectedSince *time.Time `json:"rejected_since,omitempty"`
+	Problems      []string   `json:"problems,omitempty"`  // why, each with file and line
+	LastGood      bool       `json:"last_good,omitempty"` // the files on disk were broken at the start; an older set decides
 }
 
 // Vendors says which vendor files are in force and what is wrong with others.

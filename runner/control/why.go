@@ -20,6 +20,14 @@ type Why struct {
 	Error       string     `json:"error,omitempty"`
 	NextCheck   *time.Time `json:"next_check,omitempty"` // absent: only an event can change it
 
+	// What becomes of it if nothing but time changes: the instant at which it may run,
+	// checked by deciding on that instant; or the conditions that time alone does not
+	// clear; or those of which that cannot be told.
+	Earliest    *time.Time `json:"earliest,omitempty"`
+	HeldUntil   *time.Time `json:"held_until,omitempty"` // a hold that ends by itself, which the earliest instant allows for
+	NotByTime   []string   `json:"not_by_time,omitempty"`
+	TimeUnclear []string   `json:"time_unclear,omitempty"`
+
 	Input json.RawMessage `json:"input,omitempty"` // the whole document that was decided on; not for everybody
 }
 

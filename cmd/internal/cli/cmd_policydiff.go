@@ -210,7 +210,7 @@ func (m typicalMachine) facts() map[string]any {
 	if m.name == "nothing known" {
 		return map[string]any{}
 	}
-	data, _, err := applyChanges([]byte(atRest), m.changes)
+	data, _, _, err := applyChanges([]byte(atRest), m.changes)
 	if err != nil {
 		panic(err) // constants of this file
 	}

@@ -32,7 +32,7 @@ func (a *app) statusCommand() *cobra.Command {
 
 func (a *app) printStatus(s *screen, st control.Status, now time.Time) {
 	s.line("lull %s, process %d, up %s, root %s", st.Version, st.PID, span(now.Sub(st.Since).Round(time.Second)), st.Root)
-	s.line("policies  %s", short(st.Policy.Digest))
+	s.line("policies  %s, in force for %s", short(st.Policy.Digest), span(max(0, now.Sub(st.Policy.Since)).Round(time.Second)))
 	s.line("vendors   %s", orNone(st.Vendors.Names))
 	s.line("journal   %d records", st.Journal.Records)
 	s.line("sandbox   %s; memory limit %s", orNone(st.Sandbox.Layers), st.Sandbox.Memory)
@@ -43,7 +43,7 @@ func (a *app) printStatus(s *screen, st control.Status, now time.Time) {
 		s.line("%s  an edit of the configuration was rejected; the last good one is in force", s.red("rejected"))
 	}
 	if st.Policy.Rejected != "" {
-		s.line("%s  an edit of the policies was rejected; the last good ones decide", s.red("rejected"))
+		s.line("%s  an edit of the policies (%s) was rejected %s; the last good ones decide", s.red("rejected"), short(st.Policy.Rejected), ago(st.Policy.RejectedSince, now))
 	}
 	for _, p := range slices.Concat(st.Config.Problems, st.Policy.Problems, st.Vendors.Problems) {
 		s.line("%s  %s", s.red("problem"), p)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing/fstest"
+	"time"
 
 	"github.com/lullhq/lull/engine"
 	"github.com/spf13/cobra"
@@ -36,8 +37,10 @@ func (a *app) whatIfCommand() *cobra.Command {
 
 A NAME is a fact (power.on_ac=true), any other member of the input document by
 its whole path (control.approved=true, clock.minute_of_day=120), or a threshold
-(thresholds.cpu_busy_ratio=0.9). The VALUE "unknown" takes a fact away.`,
+(thresholds.cpu_busy_ratio=0.9). The VALUE "unknown" takes a fact away. after=2h
+lets so much time pass after all that: whatever counts seconds counts on.`,
 		Example: "  lull what-if com.example.reader presence.idle_seconds=1200 power.on_ac=true\n" +
+			"  lull what-if com.example.reader after=8h\n" +
 			"  lull what-if --input input.json thresholds.cpu_busy_ratio=0.9",
 		RunE: func(c *cobra.Command, args []string) error { return a.whatIf(c.Context(), input, policies, args) },
 	}
@@ -51,7 +54,7 @@ func (a *app) whatIf(ctx context.Context, input string, policies, args []string)
 	if err != nil {
 		return err
 	}
-	doc, over, err := applyChanges(data, changes)
+	doc, over, wait, err := applyChanges(data, changes)
 	if err != nil {
 		return err
 	}
@@ -60,6 +63,9 @@ func (a *app) whatIf(ctx context.Context, input string, policies, args []string)
 		return err
 	}
 	after, err := a.engine(ctx, policies, over...)
+	if err != nil && len(over) > 0 {
+		return coded(exitPolicy, err, "lull policy list shows every threshold and its value")
+	}
 	if err != nil {
 		return err
 	}
@@ -71,6 +77,7 @@ func (a *app) whatIf(ctx context.Context, input string, policies, args []string)
 	if err != nil {
 		return coded(exitUsage, err, "lull facts lists the facts, lull policy schema every member of the input and its type")
 	}
+	is = is.After(wait)
 	w := whatIf{Changes: changes, Before: before.Decide(ctx, was), After: after.Decide(ctx, is), Needed: map[string]string{}}
 	w.Unmet = after.Explain(ctx, is, w.After).Unmet
 	for _, u := range w.Unmet {
@@ -113,21 +120,30 @@ func (a *app) whatIfDocument(ctx context.Context, input string, args []string) (
 // with; any other NAME is a fact's.
 var inputSections = []string{"action", "update", "updater", "trust", "sandbox", "control", "running", "facts", "meta", "clock"}
 
-// applyChanges returns the changed document, and a layer of policies with the
-// changed thresholds where there are any.
-func applyChanges(data []byte, changes []string) ([]byte, []engine.Layer, error) {
+// passing is the NAME of the time that is let pass.
+const passing = "after"
+
+// applyChanges returns the changed document, a layer of policies with the changed
+// thresholds where there are any, and how much time is to pass.
+func applyChanges(data []byte, changes []string) (changed []byte, over []engine.Layer, wait time.Duration, err error) {
 	var doc map[string]any
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	if err := dec.Decode(&doc); err != nil {
-		return nil, nil, fmt.Errorf("the input document: %w", err)
+		return nil, nil, 0, fmt.Errorf("the input document: %w", err)
 	}
 	thresholds := map[string]any{}
 	for _, c := range changes {
 		name, text, ok := strings.Cut(c, "=")
 		path := strings.Split(name, ".")
 		if !ok || slices.Contains(path, "") {
-			return nil, nil, hinted(usage("%q does not change anything", c), "write NAME=VALUE, as power.on_ac=true")
+			return nil, nil, 0, hinted(usage("%q does not change anything", c), "write NAME=VALUE, as power.on_ac=true")
+		}
+		if name == passing {
+			if wait, err = time.ParseDuration(text); err != nil || wait < 0 {
+				return nil, nil, 0, hinted(usage("%s: %q is no time that can pass", passing, text), "write after=90s, after=20m or after=8h")
+			}
+			continue
 		}
 		if path[0] == "thresholds" {
 			setPath(thresholds, path[1:], jsonOrText(text))
@@ -139,15 +155,15 @@ func applyChanges(data []byte, changes []string) ([]byte, []engine.Layer, error)
 		if text == "unknown" && path[0] == "facts" {
 			dropPath(doc, path)
 		} else if !setPath(doc, path, jsonOrText(text)) {
-			return nil, nil, usage("%s lies below a single value", name)
+			return nil, nil, 0, usage("%s lies below a single value", name)
 		}
 	}
-	changed, err := json.Marshal(doc)
+	changed, err = json.Marshal(doc)
 	if err != nil || len(thresholds) == 0 {
-		return changed, nil, err
+		return changed, nil, wait, err
 	}
 	file, err := json.Marshal(thresholds)
-	return changed, []engine.Layer{{Name: "what-if", FS: fstest.MapFS{"thresholds/data.json": {Data: file}}}}, err
+	return changed, []engine.Layer{{Name: "what-if", FS: fstest.MapFS{"thresholds/data.json": {Data: file}}}}, wait, err
 }
 
 // jsonOrText reads a value as JSON, and as a string where it is none.

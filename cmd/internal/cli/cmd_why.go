@@ -74,6 +74,14 @@ func printWhy(s *screen, w control.Why, now time.Time) {
 		s.line("")
 		s.line("No change that lull could find makes it run: %s would still be in the way", strings.Join(w.CannotClear, ", "))
 	}
+	switch {
+	case w.Earliest != nil:
+		s.line("If nothing else changes, it may run %s, at %s", ago(w.Earliest, now), w.Earliest.Local().Format("2006-01-02 15:04:05"))
+	case len(w.NotByTime) > 0:
+		s.line("Time alone does not clear %s", strings.Join(w.NotByTime, ", "))
+	case len(w.TimeUnclear) > 0:
+		s.line("Whether time alone clears %s cannot be told", strings.Join(w.TimeUnclear, ", "))
+	}
 	if w.NextCheck != nil {
 		s.line("%s", s.faint("lull looks again "+ago(w.NextCheck, now)+", or as soon as something changes"))
 	}
