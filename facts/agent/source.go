@@ -55,6 +55,7 @@ func (k *keeper) run(ctx context.Context, o *Options, announce func()) {
 	k.setNurse(func() { k.askAgain(ctx, o.Deadline, announce) })
 	defer k.nurses.Wait()
 	defer k.setNurse(nil)
+	told := ""
 	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
 		openCtx, cancel := context.WithTimeout(ctx, openWithin)
 		src, err := k.open(openCtx, o, announce)
@@ -64,8 +65,12 @@ func (k *keeper) run(ctx context.Context, o *Options, announce func()) {
 		if errors.Is(err, errAbsent) {
 			return
 		}
+		if err != nil && err.Error() != told {
+			told = err.Error()
+			o.Logger.Info("a source does not answer, trying again", "error", err)
+		}
 		if err == nil {
-			pause = time.Second
+			pause, told = time.Second, ""
 			select {
 			case <-ctx.Done():
 			case <-src.lost():

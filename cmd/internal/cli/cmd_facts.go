@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"sort"
 	"strconv"
@@ -41,6 +43,11 @@ computed elsewhere, for a report of one that is wrong. The file is made of liste
 words and numbers only; names that people give are replaced by numbered ones.`,
 		Example: "  lull facts\n  lull facts presence power.on_ac\n  lull facts --target /srv storage\n  lull facts --since 12h power\n  sudo lull facts --capture machine.txtar",
 		RunE: func(c *cobra.Command, args []string) error {
+			for _, flag := range []string{"since", "capture"} {
+				if f := c.Flags().Lookup(flag); f.Changed && f.Value.String() == "" {
+					return hinted(usage("--%s is empty", flag), "see lull facts --help")
+				}
+			}
 			switch {
 			case describe && since != "":
 				return usage("--describe and --since do not go together")
@@ -73,9 +80,17 @@ func (a *app) captureMachine(ctx context.Context, file string) error {
 		_, err := a.out.Write(archive.Bytes())
 		return err
 	}
+	if st, err := os.Stat(file); err == nil && st.IsDir() {
+		return hinted(usage("%s is a directory", file), "lull facts --capture "+filepath.Join(file, "machine.txtar"))
+	}
 	if err := replaceFile(file, archive.Bytes(), 0o644); err != nil {
 		return coded(exitFailed, fmt.Errorf("the capture was not written to %s: %w", file, err), "name a file in a directory that is there and that you may write to, or - for standard output")
 	}
+	more := ""
+	if os.Geteuid() > 0 {
+		more = "; root would have seen more"
+	}
+	a.screen(a.err).line("wrote %s: read it before you give it away%s", file, more)
 	return nil
 }
 
@@ -89,10 +104,11 @@ func (a *app) facts(ctx context.Context, target string, names []string) error {
 	if err != nil {
 		a.screen(a.err).line("lull: warning: %v", err)
 	}
-	list := factEntries(g.Snapshot(ctx, nil, facts.Target{Path: target}), types, names)
-	if len(list) == 0 {
-		return unknownFact(names)
+	snap := g.Snapshot(ctx, nil, facts.Target{Path: target})
+	if err := knownFacts(names, localDescs(snap, types)); err != nil {
+		return err
 	}
+	list := factEntries(snap, types, names)
 	return a.show("FactList", map[string]any{"facts": list}, func(s *screen) { printFacts(s, list) })
 }
 
@@ -132,7 +148,7 @@ func localDescs(snap facts.Snapshot, types []facts.Desc) []facts.Desc {
 // named reports whether id is one of names or below one of them.
 func named(id string, names []string) bool {
 	for _, n := range names {
-		n = strings.TrimPrefix(n, "facts.")
+		n = strings.TrimPrefix(strings.TrimPrefix(n, "input."), "facts.")
 		if id == n || strings.HasPrefix(id, strings.TrimSuffix(n, ".")+".") {
 			return true
 		}
