@@ -35,16 +35,20 @@ func Schema(local ...Desc) map[string]any {
 	return root
 }
 
-// MetaSchema is the JSON Schema of input.meta: one object for each fact ID.
-// The result is the caller's.
+// MetaSchema is the JSON Schema of input.meta: one object for each fact ID, all
+// of the one kind that its definitions give. Where it becomes part of a larger
+// schema, they belong at the root of that. The result is the caller's.
 func MetaSchema() map[string]any {
 	root := object()
 	for _, d := range declared {
-		properties(root)[string(d.ID)] = metaEntry()
+		properties(root)[string(d.ID)] = anEntry()
 	}
-	root["patternProperties"] = map[string]any{`^local\.`: metaEntry()}
+	root["patternProperties"] = map[string]any{`^local\.`: anEntry()}
+	root["definitions"] = map[string]any{"meta": metaEntry()}
 	return root
 }
+
+func anEntry() map[string]any { return map[string]any{"$ref": "#/definitions/meta"} }
 
 func object() map[string]any {
 	return map[string]any{"type": "object", "additionalProperties": false, "properties": map[string]any{}}

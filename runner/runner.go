@@ -197,7 +197,7 @@ const decisionDeadline = 500 * time.Millisecond
 func OpenEngine(ctx context.Context, paths config.Paths, log *slog.Logger) (*engine.Engine, error) {
 	return engine.New(ctx, engine.Options{
 		Layers:  func() []engine.Layer { return policyLayers(paths.PolicyDirs) },
-		Schemas: func() []byte { return SchemaOf(paths) }, StateDir: paths.State, Logger: log, Deadline: decisionDeadline,
+		Schemas: func() []byte { return CheckSchemaOf(paths) }, StateDir: paths.State, Logger: log, Deadline: decisionDeadline,
 	})
 }
 
@@ -207,7 +207,8 @@ func OpenEngine(ctx context.Context, paths config.Paths, log *slog.Logger) (*eng
 // the administrator's own facts.
 func OfflineEngine(ctx context.Context, paths config.Paths, dirs []string, over ...engine.Layer) (*engine.Engine, error) {
 	return engine.New(ctx, engine.Options{
-		Layers: func() []engine.Layer { return append(policyLayers(dirs), over...) }, Schema: SchemaOf(paths), Deadline: offlineDeadline,
+		Layers:  func() []engine.Layer { return append(policyLayers(dirs), over...) },
+		Schemas: func() []byte { return CheckSchemaOf(paths) }, Deadline: offlineDeadline,
 	})
 }
 

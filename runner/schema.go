@@ -21,11 +21,10 @@ var schema = sync.OnceValue(func() []byte { return schemaWith(nil) })
 // the administrator has given types to facts of their own. A file of types that
 // cannot be used leaves its facts out; facts say why.
 func SchemaOf(paths config.Paths) []byte {
-	local, _ := facts.LocalCatalogue(paths.FactTypes...)
-	if len(local) == 0 {
-		return Schema()
+	if local := localFacts(paths); len(local) > 0 {
+		return schemaWith(local)
 	}
-	return schemaWith(local)
+	return Schema()
 }
 
 func schemaWith(local []facts.Desc) []byte {
@@ -36,9 +35,53 @@ func schemaWith(local []facts.Desc) []byte {
 	return append(data, '\n')
 }
 
+// CheckSchemaOf is what SchemaOf allows without what it explains: a fifth of
+// the text, for engines, which read it several times at each start.
+func CheckSchemaOf(paths config.Paths) []byte {
+	if local := localFacts(paths); len(local) > 0 {
+		return checkSchemaWith(local)
+	}
+	return checkSchema()
+}
+
+var checkSchema = sync.OnceValue(func() []byte { return checkSchemaWith(nil) })
+
+func checkSchemaWith(local []facts.Desc) []byte {
+	schema := inputSchema(local...)
+	dropTalk(schema)
+	data, err := json.Marshal(schema)
+	if err != nil {
+		panic(err) // plain data of our own making
+	}
+	return data
+}
+
+// dropTalk removes titles and descriptions, which are strings; a member of that
+// name is a schema.
+func dropTalk(node object) {
+	for _, key := range []string{"title", "description"} {
+		if _, ok := node[key].(string); ok {
+			delete(node, key)
+		}
+	}
+	for _, part := range node {
+		if part, ok := part.(object); ok {
+			dropTalk(part)
+		}
+	}
+}
+
+func localFacts(paths config.Paths) []facts.Desc {
+	local, _ := facts.LocalCatalogue(paths.FactTypes...)
+	return local
+}
+
 type object = map[string]any
 
 func inputSchema(local ...facts.Desc) object {
+	meta := facts.MetaSchema()
+	definitions := meta["definitions"]
+	delete(meta, "definitions")
 	s := closed(object{
 		"action": closed(object{
 			"kind": known(kinds...), "updater": name, "update": name, "pausable": boolean, "exclusive": boolean, "requires_network": boolean,
@@ -55,12 +98,13 @@ func inputSchema(local ...facts.Desc) object {
 			"hold", "approved", "approved_metered", "retry_in_seconds"),
 		"running": list(closed(object{"updater": name, "kind": enum(kinds...), "exclusive": boolean}, "updater", "kind", "exclusive")),
 		"facts":   facts.Schema(local...),
-		"meta":    facts.MetaSchema(),
+		"meta":    meta,
 		"clock": closed(object{
 			"unix_seconds": natural, "weekday": enum("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
 			"minute_of_day": object{"type": "integer", "minimum": 0, "maximum": 1439}, "timezone": text, "trusted": boolean,
 		}, "unix_seconds", "weekday", "minute_of_day", "timezone", "trusted"),
 	}, "action", "updater", "trust", "control", "running", "facts", "clock")
+	s["definitions"] = definitions
 	s["$schema"] = "http://json-schema.org/draft-07/schema#"
 	s["title"] = "lull: the input document of one action"
 	return s

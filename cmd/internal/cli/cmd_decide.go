@@ -50,7 +50,7 @@ func (a *app) decide(ctx context.Context, o decideOptions) error {
 		refused error
 		reading sync.WaitGroup
 	)
-	reading.Go(func() { in, refused = engine.ParseInput(runner.SchemaOf(a.paths()), data) })
+	reading.Go(func() { in, refused = engine.ParseInput(runner.CheckSchemaOf(a.paths()), data) })
 	eng, err := a.engine(ctx, o.policies)
 	reading.Wait()
 	if err != nil {

@@ -186,7 +186,7 @@ func (a *app) policyTestCommand(dirs *[]string) *cobra.Command {
 			for _, d := range args {
 				tests = append(tests, engine.Layer{Name: d, FS: os.DirFS(d)})
 			}
-			rep, err := engine.Test(c.Context(), layers, tests, runner.SchemaOf(a.paths()))
+			rep, err := engine.Test(c.Context(), layers, tests, runner.CheckSchemaOf(a.paths()))
 			if err != nil {
 				return coded(exitPolicy, err, "lull policy check shows every problem")
 			}
