@@ -29,7 +29,7 @@ func parserOptions() ast.ParserOptions {
 
 // newCompiler returns a strict compiler. A nil schema checks no input paths.
 func newCompiler(schema any, data *node) *ast.Compiler {
-	c := ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true).WithKeepModules(true).
+	c := ast.NewCompiler().WithCapabilities(capabilities()).WithStrict(true).
 		WithUseTypeCheckAnnotations(true).WithDefaultRegoVersion(ast.RegoV1).
 		WithPathConflictsCheck(func(path []string) (bool, error) { return data.has(path), nil })
 	c.SetErrorLimit(50)
@@ -164,18 +164,21 @@ type program struct {
 
 // compileTree compiles t; problems go to diags, and then the program is nil.
 func compileTree(ctx context.Context, t *tree, schema any, diags *diagnostics) *program {
-	mods := parseRules(t.rules, diags)
-	if diags.failed() {
+	p := &program{compiler: newCompiler(schema, t.data)}
+	var others sync.WaitGroup
+	others.Go(func() { p.compiler.QueryCompiler() }) // makes types of the schema, which takes a while
+	p.modules = parseRules(t.rules, diags)
+	if others.Wait(); diags.failed() {
 		return nil
 	}
-	p := &program{modules: copyModules(mods), compiler: newCompiler(schema, t.data)}
 	var err error
 	if p.data, err = newDataCache(t.data); err != nil {
 		diags.errorf(position{}, "", "%v", err)
 		return nil
 	}
-	foldNumbers(mods, p.data)
-	if p.compiler.Compile(mods); p.compiler.Failed() {
+	asWritten := foldNumbers(p.modules, p.data)
+	p.compiler.Compile(p.modules) // compiles copies
+	if asWritten(); p.compiler.Failed() {
 		diags.addAST("", p.compiler.Errors)
 		return nil
 	}
@@ -184,14 +187,6 @@ func compileTree(ctx context.Context, t *tree, schema any, diags *diagnostics) *
 		return nil
 	}
 	return p
-}
-
-func copyModules(mods map[string]*ast.Module) map[string]*ast.Module {
-	out := make(map[string]*ast.Module, len(mods))
-	for k, m := range mods {
-		out[k] = m.Copy()
-	}
-	return out
 }
 
 func (p *program) prepare(ctx context.Context, data *node) error {

@@ -88,11 +88,15 @@ func (e *Engine) Status() Status {
 func (e *Engine) Reload(ctx context.Context) (changed bool, err error) {
 	e.loading.Lock()
 	defer e.loading.Unlock()
-	s, err := e.currentSchema()
-	if err != nil {
+	var (
+		s      *schema
+		others sync.WaitGroup
+	)
+	others.Go(func() { s, err = e.currentSchema() })
+	t, diags := buildTree(e.opt.Layers())
+	if others.Wait(); err != nil {
 		return false, err
 	}
-	t, diags := buildTree(e.opt.Layers())
 	if e.gen.Load() != nil && t.raw == e.tried && s == e.schema {
 		return false, nil
 	}

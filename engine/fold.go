@@ -8,21 +8,35 @@ import (
 // that name them: data never changes within a generation, and the evaluator takes
 // twice as long to compare a fact with a threshold that it has to look up. A rule
 // that replaces data by `with` would no longer be asked, so then all stays as it
-// is written.
-func foldNumbers(mods map[string]*ast.Module, data dataCache) {
+// is written. What it returns puts the names back.
+func foldNumbers(mods map[string]*ast.Module, data dataCache) (asWritten func()) {
+	var f folder
 	for _, m := range mods {
 		if replacesData(m) {
-			return
+			return f.restore
 		}
 	}
 	for _, m := range mods {
 		for _, r := range m.Rules {
 			ast.WalkRules(r, func(r *ast.Rule) bool {
-				foldBody(r.Body, data)
-				foldTerm(r.Head.Value, data)
+				f.body(r.Body, data)
+				f.term(r.Head.Value, data)
 				return false
 			})
 		}
+	}
+	return f.restore
+}
+
+// A folder remembers what it replaced.
+type folder struct {
+	terms []*ast.Term
+	refs  []ast.Ref
+}
+
+func (f *folder) restore() {
+	for i, t := range f.terms {
+		t.Value = f.refs[i]
 	}
 }
 
@@ -35,16 +49,16 @@ func replacesData(m *ast.Module) (found bool) {
 	return found
 }
 
-func foldBody(b ast.Body, data dataCache) {
+func (f *folder) body(b ast.Body, data dataCache) {
 	ast.WalkTerms(b, func(t *ast.Term) bool {
-		foldTerm(t, data)
+		f.term(t, data)
 		return false
 	})
 }
 
-// foldTerm replaces a reference in its place. What is not there, or is no number,
+// term replaces a reference in its place. What is not there, or is no number,
 // stays a reference.
-func foldTerm(t *ast.Term, data dataCache) {
+func (f *folder) term(t *ast.Term, data dataCache) {
 	if t == nil {
 		return
 	}
@@ -53,6 +67,7 @@ func foldTerm(t *ast.Term, data dataCache) {
 		return
 	}
 	if n, ok := data.Get(ref).(ast.Number); ok {
+		f.terms, f.refs = append(f.terms, t), append(f.refs, ref)
 		t.Value = n
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -67,24 +68,33 @@ func (g *Generation) condition(name string) (Condition, bool) {
 // load makes a generation of t. All problems are returned; with an error among
 // them there is no generation.
 func load(ctx context.Context, t *tree, s *schema) (*Generation, diagnostics) {
-	var diags diagnostics
+	var diags, probed diagnostics
 	g := &Generation{digest: t.digest, tree: t, schema: s}
 	if g.prog = compileTree(ctx, t, s.raw, &diags); g.prog == nil {
 		return nil, diags
 	}
-	known := conditions(g.prog.modules, &diags)
-	g.requirements = requirements(t.data, known, s.kinds(), &diags)
-	dataReads(g.prog.modules, t.data, "requirements", &diags)
-	g.thresholds = thresholds(t, dataReads(g.prog.modules, t.data, "thresholds", &diags), &diags)
-	g.conditions = attach(known, g.requirements, s.kinds(), &diags)
-	if !diags.failed() {
-		g.probe(ctx, s.kinds(), &diags)
+	var others sync.WaitGroup
+	others.Go(func() { g.probe(ctx, s.kinds(), &probed) })
+	g.describe(&diags)
+	if others.Wait(); !diags.failed() {
+		diags = append(diags, probed...)
 	}
 	if diags.failed() {
 		return nil, diags
 	}
 	g.warnings = diags.only(func(sev string) bool { return sev != SeverityError })
 	return g, nil
+}
+
+// describe reads conditions, requirements and thresholds, and whether they fit
+// each other.
+func (g *Generation) describe(diags *diagnostics) {
+	kinds, mods, data := g.schema.kinds(), g.prog.modules, g.tree.data
+	known := conditions(mods, diags)
+	g.requirements = requirements(data, known, kinds, diags)
+	dataReads(mods, data, "requirements", diags)
+	g.thresholds = thresholds(g.tree, dataReads(mods, data, "thresholds", diags), diags)
+	g.conditions = attach(known, g.requirements, kinds, diags)
 }
 
 // probeDeadline is generous: a probe that takes longer would never decide.
