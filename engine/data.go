@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -41,10 +42,10 @@ func parseData(f file, diags *diagnostics) *node {
 	return p.node(root)
 }
 
-var yamlErrorLine = regexp.MustCompile(`line (\d+)`)
+var yamlErrorLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`line (\d+)`) })
 
 func yamlLine(err error) int {
-	if m := yamlErrorLine.FindStringSubmatch(err.Error()); m != nil {
+	if m := yamlErrorLine().FindStringSubmatch(err.Error()); m != nil {
 		n, _ := strconv.Atoi(m[1])
 		return n
 	}
@@ -100,12 +101,14 @@ func (p dataParser) mapping(n *yaml.Node) *node {
 
 // ambiguous matches plain scalars that YAML 1.1 reads as something else than
 // JSON would.
-var ambiguous = regexp.MustCompile(`(?i)^(y|n|yes|no|on|off|[-+]?0[0-9_]+|[-+]?0[xbo].*|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|[-+]?[0-9][0-9]*_[0-9_.]*|[-+]?\.(inf|nan)|\.nan|<<|=|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*|\+[0-9].*|[-+]?\.[0-9]+.*|[0-9]+\.)$`)
+var ambiguous = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)^(y|n|yes|no|on|off|[-+]?0[0-9_]+|[-+]?0[xbo].*|[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?|[-+]?[0-9][0-9]*_[0-9_.]*|[-+]?\.(inf|nan)|\.nan|<<|=|[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}.*|\+[0-9].*|[-+]?\.[0-9]+.*|[0-9]+\.)$`)
+})
 
-var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+var jsonNumber = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`) })
 
 func isAmbiguous(n *yaml.Node) bool {
-	return n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0 && ambiguous.MatchString(n.Value)
+	return n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0 && ambiguous().MatchString(n.Value)
 }
 
 func (p dataParser) scalar(n *yaml.Node) any {
@@ -121,7 +124,7 @@ func (p dataParser) scalar(n *yaml.Node) any {
 	case "!!null":
 		return nil
 	case "!!int", "!!float":
-		if jsonNumber.MatchString(n.Value) {
+		if jsonNumber().MatchString(n.Value) {
 			return json.Number(n.Value)
 		}
 	}

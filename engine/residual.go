@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -49,7 +50,7 @@ func (c comparison) words() string {
 			return around + " "
 		}
 	})
-	return localNames.ReplaceAllString(strings.ReplaceAll(text, "input.", ""), "x$1")
+	return localNames().ReplaceAllString(strings.ReplaceAll(text, "input.", ""), "x$1")
 }
 
 // lineBreaks are those of formatted Rego, with a bracket before or behind.
@@ -137,7 +138,7 @@ func readAlternative(body ast.Body) alternative {
 }
 
 // localNames are what the compiler calls local variables.
-var localNames = regexp.MustCompile(`__local(\d+)__\d*`)
+var localNames = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`__local(\d+)__\d*`) })
 
 var flipped = map[string]string{"gte": "<=", "lte": ">=", "gt": "<", "lt": ">", "equal": "==", "eq": "==", "neq": "!="}
 var plain = map[string]string{"gte": ">=", "lte": "<=", "gt": ">", "lt": "<", "equal": "==", "eq": "==", "neq": "!=", "internal.member_2": "in"}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -30,7 +31,7 @@ type localFact struct {
 	MaxAge *int `json:"max_age_seconds"`
 }
 
-var localName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`)
+var localName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[a-z][a-z0-9_]{0,63}$`) })
 
 const maxLocalFile = 64 << 10
 
@@ -92,7 +93,7 @@ func (e localFact) typed(d Desc, file string, modified, now time.Time) Value {
 }
 
 func localSafeName(name string) string {
-	if localName.MatchString(name) {
+	if localName().MatchString(name) {
 		return name
 	}
 	return "invalid_file_name"
@@ -174,7 +175,7 @@ func decodeStrictly(data []byte, v any) error {
 
 func (e localFact) check(name string) error {
 	switch {
-	case !localName.MatchString(name):
+	case !localName().MatchString(name):
 		return fmt.Errorf("fact name %.80q is not lower case letters, digits and _", name)
 	case e.Value == nil:
 		return fmt.Errorf("fact %s has no value; leave the fact out if it is unknown", name)

@@ -97,7 +97,7 @@ func parseLocalTypes(data []byte) (map[string]Desc, error) {
 func (e localType) check(name string) error {
 	number := e.Type == Integer || e.Type == Number
 	switch {
-	case !localName.MatchString(name):
+	case !localName().MatchString(name):
 		return fmt.Errorf("fact name %.80q is not lower case letters, digits and _", name)
 	case !slices.Contains([]Type{Boolean, Integer, Number, String, List}, e.Type):
 		return fmt.Errorf("fact %s has the type %.80q; use boolean, integer, number, string or list", name, e.Type)

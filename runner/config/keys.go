@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"go.yaml.in/yaml/v3"
@@ -117,10 +118,12 @@ func absolute(s string) error {
 }
 
 // localeName is the shape of locale(7): language, territory, codeset, modifier.
-var localeName = regexp.MustCompile(`^[A-Za-z]{1,8}(_[A-Za-z]{2,3})?(\.[A-Za-z0-9-]+)?(@[A-Za-z0-9]+)?$`)
+var localeName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[A-Za-z]{1,8}(_[A-Za-z]{2,3})?(\.[A-Za-z0-9-]+)?(@[A-Za-z0-9]+)?$`)
+})
 
 func locale(s string) error {
-	if s != "" && !localeName.MatchString(s) {
+	if s != "" && !localeName().MatchString(s) {
 		return fmt.Errorf("%q is not a locale", s)
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -66,13 +67,13 @@ func parseKeys(file string, top *yaml.Node, c *Config) (bad []error) {
 	return bad
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
+var yamlLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`) })
 
 // syntaxError takes the line out of the library's message.
 func syntaxError(file string, err error) *Error {
 	e := &Error{File: file, Why: err.Error(), Hint: "check the indentation and the quotes"}
 	text, _, _ := strings.Cut(err.Error(), "\n")
-	if m := yamlLine.FindStringSubmatch(text); m != nil {
+	if m := yamlLine().FindStringSubmatch(text); m != nil {
 		e.Line, _ = strconv.Atoi(m[1])
 		e.Why = "not YAML: " + m[2]
 	}

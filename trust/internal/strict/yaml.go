@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"strconv"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -31,14 +32,14 @@ func ParseYAML(data []byte) (*Node, error) {
 	return fromYAML(doc.Content[0], 0)
 }
 
-var yamlLine = regexp.MustCompile(`line (\d+): (.*)`)
+var yamlLine = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`line (\d+): (.*)`) })
 
 func yamlFault(err error) Fault {
 	if err == io.EOF {
 		return Fault{What: "empty document"}
 	}
 	f := Fault{What: err.Error(), Hint: "check the YAML syntax"}
-	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+	if m := yamlLine().FindStringSubmatch(err.Error()); m != nil {
 		f.Line, _ = strconv.Atoi(m[1])
 		f.What = m[2]
 	}
