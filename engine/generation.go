@@ -70,7 +70,7 @@ func (g *Generation) condition(name string) (Condition, bool) {
 func load(ctx context.Context, t *tree, s *schema) (*Generation, diagnostics) {
 	var diags, probed diagnostics
 	g := &Generation{digest: t.digest, tree: t, schema: s}
-	if g.prog = compileTree(ctx, t, s.raw, &diags); g.prog == nil {
+	if g.prog = compileTree(ctx, t, s.forOPA(), &diags); g.prog == nil {
 		return nil, diags
 	}
 	var others sync.WaitGroup

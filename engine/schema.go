@@ -12,10 +12,20 @@ import (
 	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
-// A schema is the JSON Schema of the input in the forms that are needed.
+// A schema is the JSON Schema of the input: as text for OPA, and what the engine
+// itself looks up in it.
 type schema struct {
-	raw  any // as OPA's compiler takes it; nil: unchecked
-	text []byte
+	text []byte // empty: unchecked
+	root member
+}
+
+// A member is the part of a schema that is about one member of the input.
+type member struct {
+	Type       any                `json:"type"` // a string, or a list of them
+	Enum       []any              `json:"enum"`
+	Examples   []any              `json:"examples"`
+	Items      *member            `json:"items"`
+	Properties map[string]*member `json:"properties"`
 }
 
 func newSchema(text []byte) (*schema, error) {
@@ -23,10 +33,19 @@ func newSchema(text []byte) (*schema, error) {
 	if len(text) == 0 {
 		return s, nil
 	}
-	if err := json.Unmarshal(text, &s.raw); err != nil {
+	if err := json.Unmarshal(text, &s.root); err != nil {
 		return nil, fmt.Errorf("schema of the input: %w", err)
 	}
 	return s, nil
+}
+
+// forOPA is the schema as OPA's compiler takes it: nil for none. It writes out
+// and reads again what it is given, which costs least where that is text.
+func (s *schema) forOPA() any {
+	if len(s.text) == 0 {
+		return nil
+	}
+	return json.RawMessage(s.text)
 }
 
 // kinds are the action kinds that the schema names; nil when it names none.
@@ -37,9 +56,9 @@ func (s *schema) kinds() []string { return s.words("action", "kind") }
 // when it names none.
 func (s *schema) words(path ...string) []string {
 	at := s.at(path)
-	list, ok := at["enum"].([]any)
-	if !ok {
-		list, _ = at["examples"].([]any)
+	list := at.Enum
+	if list == nil {
+		list = at.Examples
 	}
 	var out []string
 	for _, v := range list {
@@ -52,16 +71,16 @@ func (s *schema) words(path ...string) []string {
 
 // kindOf is the type that the schema gives a member of the input, "" for none.
 func (s *schema) kindOf(path string) string {
-	name, _ := s.at(splitPath(path))["type"].(string)
+	name, _ := s.at(splitPath(path)).Type.(string)
 	return name
 }
 
 // validate lists what of a document breaks the schema, as "place: what is
-// wrong", sorted; a nil schema accepts everything. The validator is OPA's own,
+// wrong", sorted; an empty schema accepts everything. The validator is OPA's own,
 // behind the built-in json.match_schema: one more would say the same and cost
 // every daemon two megabytes.
 func (s *schema) validate(ctx context.Context, doc ast.Value) (problems []string, err error) {
-	if s.raw == nil {
+	if len(s.text) == 0 {
 		return nil, nil
 	}
 	match := topdown.GetBuiltin(ast.JSONMatchSchema.Name)
@@ -101,21 +120,20 @@ func (s *schema) problem(e map[string]any) string {
 	return strings.TrimSuffix("input."+place, ".") + ": " + what
 }
 
-// at is the part of the schema that is about a member of the input.
-func (s *schema) at(path []string) map[string]any {
-	at, _ := s.raw.(map[string]any)
+// at is the part of the schema that is about a member of the input; empty where
+// it has none.
+func (s *schema) at(path []string) *member {
+	at := &s.root
 	for _, name := range path {
-		if items, ok := at["items"].(map[string]any); ok {
-			at = items // name is an index
-			continue
+		if at.Items != nil {
+			at = at.Items // name is an index
+		} else if at = at.Properties[name]; at == nil {
+			return &member{}
 		}
-		properties, _ := at["properties"].(map[string]any)
-		at, _ = properties[name].(map[string]any)
 	}
 	return at
 }
 
 func (s *schema) members(path []string) []string {
-	properties, _ := s.at(path)["properties"].(map[string]any)
-	return slices.Sorted(maps.Keys(properties))
+	return slices.Sorted(maps.Keys(s.at(path).Properties))
 }
