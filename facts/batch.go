@@ -1,7 +1,6 @@
 package facts
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -11,18 +10,61 @@ import (
 // that is theirs, with a value or with the reason why there is none; what they
 // leave out becomes unknown.
 type batch struct {
-	cells []cell
-	slots slots
-	want  []bool // indexed by fact
-	now   instant
-	path  string // the target directory
+	bits   []uint64
+	notes  []note // of the snapshot before until one changes, see store
+	fresh  bool   // notes are this batch's own
+	stored []bool // what a collector has spoken of, by slot
+	slots  slots
+	want   []bool // indexed by fact
+	now    instant
+	path   string        // the target directory
+	before []uint64      // bits of the last snapshot of the same facts; nil: there is none
+	seen   *uint64       // the version that the collector had then, see unchanged
+	steady bool          // it said the same as then, and will for as long as nothing happens
+	moved  bool          // one said something else
+	until  time.Duration // boot time at which one must look again anyhow
 }
 
 // instant is one moment on two clocks: the wall, which people set, and the
 // time since boot, which counts suspend and never jumps.
 type instant struct {
-	wall time.Time
-	boot time.Duration
+	wall  time.Time
+	boot  time.Duration
+	awake time.Time // time.Now, for what is timed without a system call
+}
+
+// unchanged reports whether what the collector has to say is what it said in
+// the last snapshot of the same facts, and keeps that. A version stands for all
+// that this depends on; 0 is none. Until the given boot time the collector need
+// not be asked again while nothing happens, see steadied.
+func (b *batch) unchanged(version uint64, until time.Duration, fs []fact) bool {
+	if b.steady = b.same(version, fs); b.steady {
+		b.until = min(b.until, until)
+	}
+	return b.steady
+}
+
+// same is unchanged for a part of what a collector has to say.
+func (b *batch) same(version uint64, fs []fact) bool {
+	if b.seen == nil {
+		return false
+	}
+	same := version == *b.seen && b.before != nil
+	*b.seen = version
+	if b.moved = b.moved || !same; version == 0 || !same {
+		return false
+	}
+	b.keep(fs)
+	return true
+}
+
+// keep stores of the wanted ones of fs what the last snapshot said.
+func (b *batch) keep(fs []fact) {
+	for _, f := range fs {
+		if i := b.slots[f]; i != noSlot {
+			b.bits[i], b.stored[i] = b.before[i], true
+		}
+	}
 }
 
 func (b *batch) wants(f fact) bool { return b.want[f] }
@@ -43,13 +85,13 @@ func (b *batch) bool(f fact, v bool, o *origin) {
 	if v {
 		bits = 1
 	}
-	b.store(f, cell{bits: bits, origin: o, state: cellKnown})
+	b.known(f, bits, o)
 }
 
 // int stores an integer, unknown when it is out of the fact's bounds.
 func (b *batch) int(f fact, v int64, o *origin) {
 	if b.bounded(f, float64(v), o) {
-		b.store(f, cell{bits: uint64(v), origin: o, state: cellKnown})
+		b.known(f, uint64(v), o)
 	}
 }
 
@@ -59,7 +101,7 @@ func (b *batch) seconds(f fact, v time.Duration, o *origin) { b.int(f, int64(v/t
 // number stores a number, unknown when it is out of the fact's bounds.
 func (b *batch) number(f fact, v float64, o *origin) {
 	if b.bounded(f, v, o) {
-		b.store(f, cell{bits: math.Float64bits(v), origin: o, state: cellKnown})
+		b.known(f, math.Float64bits(v), o)
 	}
 }
 
@@ -69,32 +111,38 @@ func (b *batch) text(f fact, v string, o *origin) {
 		b.unknown(f, o.source+" says something unexpected")
 		return
 	}
-	b.store(f, cell{text: v, origin: o, state: cellKnown})
+	b.store(f, 0, note{text: v, origin: o, state: cellKnown})
 }
 
 // list stores a list of strings; it keeps v.
 func (b *batch) list(f fact, v []string, o *origin) {
 	kept := &noStrings
-	if len(v) > 0 {
+	switch old := b.note(f); {
+	case len(v) == 0:
+	case old != nil && old.list != nil && slices.Equal(*old.list, v):
+		kept = old.list
+	default:
 		some := v
 		kept = &some
 	}
-	b.store(f, cell{list: kept, origin: o, state: cellKnown})
+	b.store(f, 0, note{list: kept, origin: o, state: cellKnown})
 }
 
 var noStrings = []string{}
 
 // remark adds a remark to the value stored last for f.
 func (b *batch) remark(f fact, why string) {
-	if b.want[f] && declared[f].Type != String {
-		b.cell(f).text = why
+	if n := b.note(f); n != nil && declared[f].Type != String {
+		remarked := *n
+		remarked.text = why
+		b.store(f, b.bits[b.slots[f]], remarked)
 	}
 }
 
-func (b *batch) unknown(f fact, why string) { b.store(f, cell{text: why, state: cellUnknown}) }
+func (b *batch) unknown(f fact, why string) { b.store(f, 0, note{text: why, state: cellUnknown}) }
 
 func (b *batch) notApplicable(f fact, why string) {
-	b.store(f, cell{text: why, state: cellNotApplicable})
+	b.store(f, 0, note{text: why, state: cellNotApplicable})
 }
 
 // unknownAll gives several facts the same reason.
@@ -104,24 +152,53 @@ func (b *batch) unknownAll(why string, fs ...fact) {
 	}
 }
 
-func (b *batch) store(f fact, c cell) {
-	if b.want[f] {
-		*b.cell(f) = c
+// known stores a number or a truth value if it is wanted.
+func (b *batch) known(f fact, bits uint64, o *origin) {
+	i := b.slots[f]
+	if i == noSlot {
+		return
+	}
+	b.bits[i], b.stored[i] = bits, true
+	if n := &b.notes[i]; n.origin != o || n.state != cellKnown || n.text != "" || n.list != nil {
+		b.write(i, note{origin: o, state: cellKnown})
 	}
 }
 
-// cell is the place of a wanted fact.
-func (b *batch) cell(f fact) *cell {
-	i, _ := b.slots.of(f)
-	return &b.cells[i]
+// store stores a fact if it is wanted.
+func (b *batch) store(f fact, bits uint64, n note) {
+	i := b.slots[f]
+	if i == noSlot {
+		return
+	}
+	b.bits[i], b.stored[i] = bits, true
+	if b.notes[i] != n {
+		b.write(i, n)
+	}
+}
+
+// write changes a note. Those of the snapshot before are others' too, and copied
+// before one of them is changed.
+func (b *batch) write(i uint8, n note) {
+	if !b.fresh {
+		b.notes, b.fresh = slices.Clone(b.notes), true
+	}
+	b.notes[i] = n
+}
+
+// note is what is on record of a fact, of the snapshot before if it was not
+// stored yet; nil when it is not wanted.
+func (b *batch) note(f fact) *note {
+	if i := b.slots[f]; i != noSlot {
+		return &b.notes[i]
+	}
+	return nil
 }
 
 // bounded reports whether v may be a value of f, and makes f unknown if not.
 func (b *batch) bounded(f fact, v float64, o *origin) bool {
-	d := &declared[f]
-	if math.IsNaN(v) || math.IsInf(v, 0) || d.Min != nil && v < *d.Min || d.Max != nil && v > *d.Max {
-		b.unknown(f, fmt.Sprintf("%s gives an impossible value", o.source))
-		return false
+	if l := &limits[f]; v >= l.min && v <= l.max { // never true of what is not a number
+		return true
 	}
-	return true
+	b.unknown(f, o.source+" gives an impossible value")
+	return false
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,13 +91,12 @@ func threadTime() time.Duration {
 // that g holds, without looking at what they say. Rates are looked at five
 // times a second at most, and sysfs has no power supply or sensor here.
 func bareCalls(g *Gatherer) func() {
-	var polled []unix.PollFd
 	var locks, nodes []int
-	var notify, volume int
+	var events, sources, volume int
 	for _, c := range g.collectors {
 		switch c := c.(type) {
 		case sharedCloser:
-			polled = slices.Clone(c.changes.polled)
+			events, sources = c.changes.set, len(c.changes.sources)
 		case *packagesCollector:
 			for _, l := range c.files {
 				locks = append(locks, l.fd)
@@ -106,24 +104,22 @@ func bareCalls(g *Gatherer) func() {
 		case *storageCollector:
 			volume = c.volumes["/"].fd
 		case *presenceCollector:
-			notify = c.input.notify.fd
-			for _, n := range c.nodes.all {
-				nodes = append(nodes, n.fd)
+			for _, i := range c.nodes.used {
+				nodes = append(nodes, c.nodes.all[i].fd)
 			}
 		}
 	}
-	buf := make([]byte, 4096)
+	ready := make([]unix.EpollEvent, sources)
 	return func() {
 		var now unix.Timespec
 		_ = unix.ClockGettime(unix.CLOCK_BOOTTIME, &now)
-		_, _ = unix.Poll(polled, 0)
+		_, _ = unix.EpollWait(events, ready, 0)
 		var space unix.Statfs_t
 		_ = unix.Fstatfs(volume, &space)
 		for _, fd := range locks {
 			lock := unix.Flock_t{Type: unix.F_RDLCK}
 			_ = unix.FcntlFlock(uintptr(fd), unix.F_OFD_GETLK, &lock)
 		}
-		_, _ = unix.Read(notify, buf)
 		for _, fd := range nodes {
 			var node unix.Stat_t
 			_ = unix.Fstat(fd, &node)

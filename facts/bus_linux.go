@@ -25,12 +25,19 @@ type bus struct {
 	deadline time.Duration
 	log      *slog.Logger
 
+	asked struct { // answered last; for the one goroutine that takes snapshots
+		at      time.Time
+		version uint64
+	}
+
 	mu        sync.Mutex
+	changes   uint64 // of anything that is said here; begins at 1
 	conn      *dbus.Conn
 	tried     time.Time // last attempt to connect
 	why       error     // why there is no connection
 	hung      time.Time // when the bus itself last did not answer; zero: it does
 	services  map[string]*service
+	inOrder   []*service // the same, to go through
 	listeners map[int]func(service string)
 	serial    int
 	hint      time.Duration // boot time when a session's idle hint was last taken back
@@ -45,6 +52,7 @@ type service struct {
 
 	state   any
 	err     error
+	asked   bool      // somebody wants to know
 	valid   bool      // state and err are current
 	alive   bool      // has an owner
 	checked time.Time // last answer; not on the boot clock, which costs a system call
@@ -74,7 +82,7 @@ const (
 )
 
 func newBus(r *root, o *Options) *bus {
-	b := &bus{root: r, addr: o.SystemBus, deadline: o.Deadline, log: o.Logger, listeners: map[int]func(string){}}
+	b := &bus{root: r, addr: o.SystemBus, deadline: o.Deadline, log: o.Logger, changes: 1, listeners: map[int]func(string){}}
 	if b.addr == "" {
 		b.addr = systemBusAddress(r)
 	}
@@ -83,6 +91,9 @@ func newBus(r *root, o *Options) *bus {
 		managerName:  {name: managerName, fetch: fetchManager, path: dbus.WithMatchObjectPath(managerPath)}, // its others tell of every change of a radio's strength
 		profilesName: {name: profilesName, fetch: fetchProfile, path: dbus.WithMatchObjectPath("/net/hadess/PowerProfiles")},
 		upowerName:   {name: upowerName, fetch: new(upower).fetch, path: dbus.WithMatchObjectPath(upowerPath)}, // its others tell of every step of a battery
+	}
+	for _, name := range sortedKeys(b.services) {
+		b.inOrder = append(b.inOrder, b.services[name])
 	}
 	return b
 }
@@ -116,18 +127,58 @@ func (b *bus) get(ctx context.Context, name string) (any, error) {
 	return state, err
 }
 
+// version stands for what all services say that were asked. It is 0 when one of
+// them, or the bus, has to be asked again.
+func (b *bus) version(now time.Time) uint64 {
+	if now.Equal(b.asked.at) {
+		return b.asked.version
+	}
+	b.asked.at, b.asked.version = now, b.versionNow(now)
+	return b.asked.version
+}
+
+func (b *bus) versionNow(now time.Time) uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case now.IsZero(): // nobody knows how late it is
+		return 0
+	case b.addr == "-" || b.root.captured != nil:
+		return b.changes
+	case b.conn == nil || !b.conn.Connected():
+		if b.why == nil || now.Sub(b.tried) >= patience {
+			return 0
+		}
+		return b.changes
+	}
+	for _, s := range b.inOrder {
+		if s.asked && s.due(now) {
+			return 0
+		}
+	}
+	return b.changes
+}
+
+// due reports whether the service has to be asked again, for everything or
+// whether it still answers.
+func (s *service) due(now time.Time) bool {
+	if s.valid {
+		return s.alive && (now.Sub(s.checked) > patience || now.Sub(s.fetched) > lookAgain)
+	}
+	return now.Sub(s.failed) >= patience
+}
+
 func (b *bus) ask(ctx context.Context, s *service) (any, error) {
+	s.asked = true
 	if err := b.connect(ctx); err != nil {
 		return nil, err
 	}
-	switch {
-	case !s.valid && time.Since(s.failed) < patience:
-	case !s.valid:
-		b.refresh(ctx, s)
-	case s.alive && time.Since(s.fetched) > lookAgain:
-		b.refresh(ctx, s)
-	case s.alive && time.Since(s.checked) > time.Second:
+	switch now := time.Now(); {
+	case !s.due(now):
+	case s.valid && now.Sub(s.fetched) <= lookAgain:
 		b.ping(ctx, s)
+	default:
+		b.refresh(ctx, s)
 	}
 	return s.state, s.err
 }
@@ -141,9 +192,10 @@ func (b *bus) connect(ctx context.Context) error {
 	if b.conn != nil && b.conn.Connected() {
 		return nil
 	}
-	if b.why != nil && time.Since(b.tried) < time.Second {
+	if b.why != nil && time.Since(b.tried) < patience {
 		return b.why
 	}
+	b.changes++
 	b.tried = time.Now()
 	conn, err := within(b.deadline*5, func() (*dbus.Conn, error) { return dial(b.addr) })
 	if err != nil {
@@ -236,6 +288,7 @@ func takesBackIdle(sig *dbus.Signal) bool {
 func (b *bus) deaf() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	b.changes++
 	b.hint = sinceBoot()
 }
 
@@ -270,6 +323,7 @@ func hasPrefix(s, prefix string) bool { return len(s) >= len(prefix) && s[:len(p
 // invalidate makes the next get ask again, and tells the listeners.
 func (b *bus) invalidate(name string) {
 	b.mu.Lock()
+	b.changes++
 	if s := b.services[name]; s != nil {
 		s.valid, s.failed = false, time.Time{}
 	}
@@ -306,6 +360,7 @@ func (b *bus) lost(conn *dbus.Conn) {
 // refresh asks a service for everything, if it is there at all: it is never
 // started for this.
 func (b *bus) refresh(ctx context.Context, s *service) {
+	b.changes++
 	s.valid, s.checked, s.state = false, time.Now(), nil
 	s.fetched = s.checked
 	if time.Since(b.hung) < patience {
@@ -350,6 +405,7 @@ func (b *bus) ping(ctx context.Context, s *service) {
 		s.checked = time.Now()
 		return
 	}
+	b.changes++
 	s.valid, s.state, s.failed = false, nil, time.Now()
 	s.err = fmt.Errorf("%s does not answer: %w", s.name, call.Err)
 }

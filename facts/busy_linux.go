@@ -154,7 +154,7 @@ func (p *presenceCollector) unwatched(l *logindState, told []agentReport) (none 
 // recording reports whether a microphone is in use (ALSA's procfs). The status
 // files of what can record stay open.
 func (p *presenceCollector) recording(now time.Duration) (bool, error) {
-	if p.sound.due(now, p.devices.since("sound", now)) {
+	if p.sound.due(now, p.soundCards().since(now)) {
 		p.findMicrophones()
 	}
 	for _, m := range p.microphones {
@@ -163,6 +163,13 @@ func (p *presenceCollector) recording(now time.Duration) (bool, error) {
 		}
 	}
 	return false, p.soundErr
+}
+
+func (p *presenceCollector) soundCards() *subsystem {
+	if p.cards == nil {
+		p.cards = p.devices.subsystem("sound")
+	}
+	return p.cards
 }
 
 func (p *presenceCollector) findMicrophones() {
@@ -197,7 +204,7 @@ func (p *presenceCollector) forgetMicrophones() {
 // seats, a screen or a display server. Display servers tell nobody when they
 // start, so that without a session manager one is looked for each time.
 func (p *presenceCollector) expectsSessions(now time.Duration) bool {
-	if p.screens.due(now, p.devices.since("drm", now)) {
+	if p.screens.due(now, p.devices.subsystem("drm").since(now)) {
 		p.screen = p.hasDisplay()
 	}
 	return p.hasSeats(now) || p.screen || p.hasDisplayServer()

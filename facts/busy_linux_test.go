@@ -26,12 +26,12 @@ func TestEachBusyReasonIsShownWithItsAge(t *testing.T) {
 }
 
 // busyOf collects the busy facts of a machine with the given files.
-func busyOf(t *testing.T, p *presenceCollector, at time.Duration, l *logindState, err error, told []agentReport) []cell {
+func busyOf(t *testing.T, p *presenceCollector, at time.Duration, l *logindState, err error, told []agentReport) map[fact]cell {
 	t.Helper()
-	b := &batch{cells: make([]cell, len(declared)), want: make([]bool, len(declared)), now: instant{boot: at}}
+	b := newBatch(instant{boot: at})
 	b.want[busy], b.want[busySeconds], b.want[agentBusySeconds] = true, true, true
 	p.collectBusy(b, l, err, told)
-	return b.cells
+	return map[fact]cell{busy: b.cell(busy), busySeconds: b.cell(busySeconds), agentBusySeconds: b.cell(agentBusySeconds)}
 }
 
 // A call in a session whose agent fell silent is still a call, and a film where

@@ -168,7 +168,7 @@ func terminalIdle(r *root, now time.Time) (map[string]int64, error) {
 func inputIdle(r *root) *int64 {
 	w := newInputWatch(r)
 	defer w.close()
-	report := w.report(sinceBoot())
+	report := w.report(sinceBoot(), 0)
 	if report.answer != answered {
 		return nil
 	}

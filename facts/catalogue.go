@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -19,7 +20,23 @@ func declare(d Desc) fact {
 		d.Cost = costRead
 	}
 	declared = append(declared, d)
+	limits = append(limits, limitsOf(d))
 	return fact(len(declared) - 1)
+}
+
+// limits of the numbers that facts may be, indexed by fact: what is looked at for
+// every number of every snapshot is kept together.
+var limits []struct{ min, max float64 }
+
+func limitsOf(d Desc) (l struct{ min, max float64 }) {
+	l.min, l.max = -math.MaxFloat64, math.MaxFloat64
+	if d.Min != nil {
+		l.min = *d.Min
+	}
+	if d.Max != nil {
+		l.max = *d.Max
+	}
+	return l
 }
 
 // Costs of a fact, see [Desc].

@@ -35,10 +35,10 @@ func TestPackageLocksAreSeenAtTheNextLook(t *testing.T) {
 	look := func(what string, want bool) {
 		t.Helper()
 		boot += time.Second
-		b := &batch{cells: make([]cell, len(declared)), want: make([]bool, len(declared)), now: instant{boot: boot}}
+		b := newBatch(instant{boot: boot})
 		b.want[packagesLocked] = true
 		p.collect(t.Context(), b)
-		if got := b.cells[packagesLocked]; got.state != cellKnown || got.bits != uint64(one(want)) {
+		if got := b.cell(packagesLocked); got.state != cellKnown || got.bits != uint64(one(want)) {
 			t.Errorf("%s: got state %d, %d (%s), want %v", what, got.state, got.bits, got.text, want)
 		}
 	}
@@ -111,15 +111,16 @@ func TestDeviceEventsCountForTheirSubsystemOnly(t *testing.T) {
 	_, c := wholeMachine(t)
 	u := newUevents(c)
 	now := time.Hour
-	block, power := u.since("block", now), u.since("power_supply", now)
+	blocks, supplies := u.subsystem("block"), u.subsystem("power_supply")
+	block, power := blocks.since(now), supplies.since(now)
 	if !u.source.opened {
 		t.Skip("the kernel sends this user namespace no device events")
 	}
 	if _, err := f.WriteString("change"); err != nil {
 		t.Skipf("cannot make a kernel event: %v", err)
 	}
-	waitFor(t, func() bool { now += time.Second; return u.since("block", now) > block })
-	if u.since("power_supply", now) != power {
+	waitFor(t, func() bool { now += time.Second; return blocks.since(now) > block })
+	if supplies.since(now) != power {
 		t.Error("a block device's event counts for power supplies")
 	}
 }

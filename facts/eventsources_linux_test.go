@@ -67,10 +67,10 @@ func TestAPackageManagersWorkIsToldFromItsBeginningToItsEnd(t *testing.T) {
 	woken := watched(t, p, packagesLocked)
 	time.Sleep(100 * time.Millisecond) // the watch is set up
 	look := func() bool {
-		b := &batch{cells: make([]cell, len(declared)), want: make([]bool, len(declared)), now: instant{time.Now(), sinceBoot()}}
+		b := newBatch(instant{wall: time.Now(), boot: sinceBoot()})
 		b.want[packagesLocked] = true
 		p.collect(t.Context(), b)
-		return b.cells[packagesLocked].bits != 0
+		return b.cell(packagesLocked).bits != 0
 	}
 	after := 0
 	step := func(what string, locked bool) {
@@ -132,7 +132,7 @@ func TestAMountIsTold(t *testing.T) {
 }
 
 func TestASetClockIsTold(t *testing.T) {
-	h := &hostCollector{root: &root{dir: "/"}, resume: &resumeWatch{sleep: func(time.Duration) time.Duration { return 0 }}}
+	h := &hostCollector{root: &root{dir: "/"}, resume: &resumeWatch{sleep: func(instant) time.Duration { return 0 }}}
 	woken := watched(t, h, sinceResume)
 	time.Sleep(100 * time.Millisecond)
 	var now unix.Timespec

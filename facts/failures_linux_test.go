@@ -308,7 +308,7 @@ func TestALookNeverWaitsForARate(t *testing.T) {
 		t.Errorf("the first look took %d baselines and asks to wait for %v, want 1 and %v", looks, wait, minLook)
 	}
 	b := oneBatch()
-	if r.store(b, ioBusy, fromPTS); b.cells[ioBusy].state != cellUnknown {
+	if r.store(b, ioBusy, fromPTS); b.cell(ioBusy).state != cellUnknown {
 		t.Error("a rate is known after one look")
 	}
 	r.set(0.5, true, time.Hour+time.Second)

@@ -3,6 +3,7 @@ package facts
 import (
 	"context"
 	"log/slog"
+	"math"
 	"reflect"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ type Options struct {
 
 	boot   func() time.Duration // the time since boot; default this machine's
 	looked func(path string)    // see root; for tests
+	given  bool                 // Now is not time.Now
 }
 
 // Own names what lull itself runs, so that it is not held against the
@@ -46,6 +48,13 @@ type primer interface {
 	prime(b *batch) time.Duration
 }
 
+// stamper is a collector that notices whatever happens to those that keep what
+// they said, see batch.unchanged: while its stamp is the same, and not 0, they
+// need not be asked.
+type stamper interface {
+	stamp(now instant) uint64
+}
+
 // watcher is a collector that can tell when its facts may have changed.
 type watcher interface {
 	// watch calls wake with facts that may have changed, until ctx ends. It
@@ -58,23 +67,39 @@ type watcher interface {
 type Gatherer struct {
 	opts       Options
 	collectors []collector
+	stamper    stamper // nil: there is none
 	local      *localFacts
 	watching   sync.WaitGroup
 
 	mu    sync.Mutex // guards everything below, and serialises the collectors
 	plans map[planKey]*plan
+	last  *plan // the one that was used last
 	batch batch
 }
 
 // plan is a Set made ready: the wanted facts and the collectors they need.
 type plan struct {
 	set        Set // kept, so that its address is not used for another
+	key        planKey
 	want       []bool
+	wanted     []fact
 	slots      slots
-	size       int // wanted facts
 	local      bool
 	collectors []collector
+	seen       []uint64 // the versions of what they said last, see batch.unchanged
+	steady     steadied
+	bits       []uint64 // what they said last; nil: nothing yet
+	notes      []note
+	stored     []bool   // room for a batch's
 	primers    []primer // those of them that have rates
+}
+
+// steadied are the collectors of a plan that need not be asked.
+type steadied struct {
+	stamp uint64        // while it is the same
+	until time.Duration // boot time
+	which []bool        // by collector
+	slots []uint8       // of their facts
 }
 
 type planKey struct {
@@ -94,14 +119,20 @@ func New(opts Options) (*Gatherer, error) {
 }
 
 func newGatherer(opts Options, collectors []collector) *Gatherer {
-	return &Gatherer{opts: opts, collectors: collectors, local: &localFacts{opts.LocalDir, opts.LocalTypes}, plans: map[planKey]*plan{}}
+	g := &Gatherer{opts: opts, collectors: collectors, local: &localFacts{opts.LocalDir, opts.LocalTypes}, plans: map[planKey]*plan{}}
+	for _, c := range collectors {
+		if s, ok := c.(stamper); ok {
+			g.stamper = s
+		}
+	}
+	return g
 }
 
 func (o *Options) setDefaults() {
 	if o.Root == "" {
 		o.Root = "/"
 	}
-	if o.Now == nil {
+	if o.given = o.given || o.Now != nil; !o.given {
 		o.Now = time.Now
 	}
 	if o.Logger == nil {
@@ -127,14 +158,16 @@ func (g *Gatherer) Snapshot(ctx context.Context, want Set, t Target) Snapshot {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	p := g.plan(want)
-	b := &g.batch // kept, so that the cells are the only allocation
-	*b = batch{cells: make([]cell, p.size), slots: p.slots, want: p.want, path: t.Path, now: g.instant()}
+	b := &g.batch // kept, so that the bits are the only allocation
+	b.bits, b.notes, b.fresh, b.before = make([]uint64, len(p.wanted)), p.notes, false, p.bits
+	b.slots, b.want, b.path, b.now = p.slots, p.want, t.Path, g.instant()
+	b.stored = p.stored
+	clear(b.stored)
 	g.prime(ctx, p, b)
-	for _, c := range p.collectors {
-		g.collect(ctx, c, b)
-	}
-	b.fillGaps()
-	s := Snapshot{at: b.now.wall, cells: b.cells, slots: b.slots}
+	g.ask(ctx, p, b)
+	b.fillGaps(p.wanted)
+	p.bits, p.notes = b.bits, b.notes
+	s := Snapshot{at: b.now.wall, bits: b.bits, notes: b.notes, slots: b.slots}
 	if p.local {
 		s.local = g.local.read(b.now.wall)
 	}
@@ -158,40 +191,110 @@ func (g *Gatherer) prime(ctx context.Context, p *plan, b *batch) {
 	b.now = g.instant()
 }
 
-// collect runs one collector; a panic in it makes its facts unknown.
-func (g *Gatherer) collect(ctx context.Context, c collector, b *batch) {
+// ask asks the collectors, or those of which it is not known that they would say
+// what they said last.
+func (g *Gatherer) ask(ctx context.Context, p *plan, b *batch) {
+	var stamp uint64
+	if g.stamper != nil {
+		stamp = g.stamper.stamp(b.now)
+	}
+	skip := stamp != 0 && stamp == p.steady.stamp && b.now.boot < p.steady.until
+	if skip {
+		for _, i := range p.steady.slots {
+			b.bits[i], b.stored[i] = b.before[i], true
+		}
+	} else {
+		p.steady.stamp = 0
+	}
+	b.moved, b.until = false, math.MaxInt64
+	for next := 0; next < len(p.collectors); {
+		next = g.collect(ctx, p, next, skip, b)
+	}
+	if stamp != 0 && !skip && !b.moved {
+		p.settle(stamp, b.until)
+	}
+}
+
+// settle takes note of the collectors that need not be asked.
+func (p *plan) settle(stamp uint64, until time.Duration) {
+	s := &p.steady
+	s.stamp, s.until, s.slots = stamp, until, s.slots[:0]
+	for i, c := range p.collectors {
+		if !s.which[i] {
+			continue
+		}
+		for _, f := range c.facts() {
+			if slot := p.slots[f]; slot != noSlot {
+				s.slots = append(s.slots, slot)
+			}
+		}
+	}
+}
+
+// collect runs the collectors from the given one on, without those that need not
+// be asked, and returns which is next; a panic in one makes its facts unknown.
+func (g *Gatherer) collect(ctx context.Context, p *plan, from int, skip bool, b *batch) (next int) {
 	defer func() {
 		if r := recover(); r != nil {
 			g.opts.Logger.Error("fact collector panicked", "panic", r)
-			b.unknownAll("the collector failed; see the log", c.facts()...)
+			b.unknownAll("the collector failed; see the log", p.collectors[next].facts()...)
+			p.seen[next], p.steady.which[next], b.moved = 0, false, true // not to be kept
+			next++
 		}
 	}()
-	c.collect(ctx, b)
+	for next = from; next < len(p.collectors); next++ {
+		if skip && p.steady.which[next] {
+			continue
+		}
+		b.seen, b.steady = &p.seen[next], false
+		p.collectors[next].collect(ctx, b)
+		if !skip {
+			p.steady.which[next] = b.steady
+		}
+	}
+	return next
 }
 
 const noSource = "no source on this platform"
 
 // fillGaps makes wanted facts that nobody mentioned unknown.
-func (b *batch) fillGaps() {
-	for f, want := range b.want {
-		if c := fact(f); want && b.cell(c).state == cellUnwanted {
-			*b.cell(c) = cell{state: cellUnknown, text: noSource}
+func (b *batch) fillGaps(wanted []fact) {
+	for i, stored := range b.stored {
+		if !stored {
+			b.unknown(wanted[i], noSource)
 		}
 	}
 }
 
-func (g *Gatherer) instant() instant { return instant{wall: g.opts.Now(), boot: g.opts.boot()} }
+func (g *Gatherer) instant() instant {
+	i := instant{boot: g.opts.boot()}
+	i.wall = g.opts.Now()
+	if i.awake = i.wall; g.opts.given {
+		i.awake = time.Now()
+	}
+	return i
+}
 
 // plan looks up or makes the plan of a Set.
 func (g *Gatherer) plan(want Set) *plan {
 	key := planKey{reflect.ValueOf(want).Pointer(), len(want)}
-	if p, ok := g.plans[key]; ok {
-		return p
+	if g.last != nil && g.last.key == key {
+		return g.last
 	}
+	p, ok := g.plans[key]
+	if !ok {
+		p = g.addPlan(key, want)
+	}
+	g.last = p
+	return p
+}
+
+func (g *Gatherer) addPlan(key planKey, want Set) *plan {
 	if len(g.plans) > 64 { // sets come and go with policy generations
 		clear(g.plans)
 	}
 	p := g.newPlan(want)
+	p.key = key
 	g.plans[key] = p
 	return p
 }
@@ -201,8 +304,8 @@ func (g *Gatherer) newPlan(want Set) *plan {
 	for f, d := range declared {
 		p.slots[f] = noSlot
 		if p.want[f] = want.Has(d.ID); p.want[f] {
-			p.slots[f] = uint8(p.size)
-			p.size++
+			p.slots[f] = uint8(len(p.wanted))
+			p.wanted = append(p.wanted, fact(f))
 		}
 	}
 	for _, c := range g.collectors {
@@ -213,6 +316,8 @@ func (g *Gatherer) newPlan(want Set) *plan {
 			}
 		}
 	}
+	p.seen, p.steady.which = make([]uint64, len(p.collectors)), make([]bool, len(p.collectors))
+	p.notes, p.stored = make([]note, len(p.wanted)), make([]bool, len(p.wanted))
 	return p
 }
 

@@ -25,7 +25,7 @@ func (p *presenceCollector) withGraphics(l *logindState) *logindState {
 	}
 	marked := l
 	for i, s := range l.Sessions {
-		if s.vt == 0 || s.Kind != "tty" && s.Kind != "unspecified" || s.Remote || !s.person() {
+		if !s.onTerminal() {
 			continue
 		}
 		graphics, err := showsGraphics(p.root, s.vt)
@@ -43,6 +43,12 @@ func (p *presenceCollector) withGraphics(l *logindState) *logindState {
 		}
 	}
 	return marked
+}
+
+// onTerminal reports whether a person's session may show graphics though logind
+// calls it by its terminal.
+func (s session) onTerminal() bool {
+	return s.vt != 0 && (s.Kind == "tty" || s.Kind == "unspecified") && !s.Remote && s.person()
 }
 
 // showsGraphics only opens the terminal, which is no use of it.

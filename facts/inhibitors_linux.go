@@ -2,6 +2,7 @@ package facts
 
 import (
 	"context"
+	"math"
 	"strings"
 )
 
@@ -16,6 +17,9 @@ var inhibitorFacts = []fact{inhibitShutdown, inhibitSleep, inhibitHolders}
 const ownName = "lull"
 
 func (i *inhibitorCollector) collect(ctx context.Context, b *batch) {
+	if b.unchanged(i.bus.version(b.now.awake), math.MaxInt64, inhibitorFacts) {
+		return
+	}
 	l, err := i.bus.logind(ctx)
 	if err != nil {
 		b.unknownAll(err.Error(), inhibitorFacts...)

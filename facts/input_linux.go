@@ -22,30 +22,27 @@ type inputWatch struct {
 	present bool           // there are devices that people use
 	since   time.Duration  // boot time when watching began
 	last    time.Duration
-	notify  *dirWatch              // of /dev/input; nil before the first look
+	scanned uint64                 // changes of /dev/input at the last report
+	again   bool                   // scan although nothing has changed
 	added   map[*func(fd int)]bool // told of every device that opens, one for each Watch
 }
 
 func newInputWatch(r *root) *inputWatch {
-	return &inputWatch{root: r, devices: map[string]int{}, added: map[*func(int)]bool{}}
+	return &inputWatch{root: r, again: true, devices: map[string]int{}, added: map[*func(int)]bool{}}
 }
 
 const inputDir = "/dev/input"
 
 // report reads what is waiting in the devices' queues and says when the last
-// event was.
-func (w *inputWatch) report(now time.Duration) report {
+// event was. plugs counts the changes of /dev/input.
+func (w *inputWatch) report(now time.Duration, plugs uint64) report {
 	if c := w.root.captured; c != nil {
 		return w.capturedReport(c)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.notify == nil || w.notify.changed() {
-		w.scan(now)
-	}
-	for name, fd := range w.devices {
-		w.take(name, fd, now)
-	}
+	w.look(now, plugs != w.scanned)
+	w.scanned = plugs
 	switch {
 	case !w.present && w.last == 0:
 		return report{source: "input"}
@@ -55,6 +52,23 @@ func (w *inputWatch) report(now time.Duration) report {
 		return report{source: "input", answer: silent, why: w.silent}
 	}
 	return report{source: "input", answer: answered, proof: true, idle: now - max(w.last, w.since)}
+}
+
+// drain empties the devices' queues.
+func (w *inputWatch) drain(now time.Duration, plugged bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.look(now, plugged)
+}
+
+func (w *inputWatch) look(now time.Duration, plugged bool) {
+	if plugged || w.again {
+		w.again = false
+		w.scan(now)
+	}
+	for name, fd := range w.devices {
+		w.take(name, fd, now)
+	}
 }
 
 // lastUse is the boot time of the last use that was seen, 0 when none was.
@@ -133,14 +147,11 @@ func (w *inputWatch) scan(now time.Duration) {
 	if w.since == 0 {
 		w.since = now
 	}
-	if w.notify == nil { // before the directory is read; without it every look reads it
-		w.notify, _ = newDirWatch(w.root.at(inputDir))
-	}
 	names, err := w.people()
 	w.present, w.silent = len(names) > 0 || err != nil, ""
 	if err != nil {
 		w.silent = err.Error()
-		w.forget() // look again next time
+		w.again = true
 		return
 	}
 	keep := map[string]bool{}
@@ -193,7 +204,7 @@ func (w *inputWatch) take(name string, fd int, now time.Duration) {
 			delete(w.devices, name)
 			w.silent = inputDir + "/" + name + " stopped answering"
 			w.last = now // it may have been used until now, or another plugged in under its name
-			w.forget()   // look again next time
+			w.again = true
 			return
 		default:
 			w.last = max(w.last, lastEvent(buf[:n], now))
@@ -238,13 +249,5 @@ func (w *inputWatch) close() {
 	for name, fd := range w.devices {
 		unix.Close(fd)
 		delete(w.devices, name)
-	}
-	w.forget()
-}
-
-func (w *inputWatch) forget() {
-	if w.notify != nil {
-		w.notify.close()
-		w.notify = nil
 	}
 }

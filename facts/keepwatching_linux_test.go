@@ -65,7 +65,7 @@ func TestInputThatCannotBeWatchedMakesPresenceUnknownUntilItCan(t *testing.T) {
 	want := make([]bool, len(declared))
 	want[idleSeconds] = true
 	trouble := func() string {
-		for _, r := range p.reports(look{now: instant{time.Now(), sinceBoot()}, err: errNoBus}) {
+		for _, r := range p.reports(look{now: instant{wall: time.Now(), boot: sinceBoot()}, err: errNoBus}) {
 			if r.source == "watch" && r.answer == silent {
 				return r.why
 			}
@@ -157,7 +157,7 @@ func TestDirectoriesThatCannotBeListedAreNotEmpty(t *testing.T) {
 		if names, err := p.ptsNames(); err == nil {
 			t.Errorf("terminals: got %v, want an error", names)
 		}
-		if r := p.input.report(sinceBoot()); r.answer != silent {
+		if r := p.input.report(sinceBoot(), 0); r.answer != silent {
 			t.Errorf("input devices: got %+v, want silent", r)
 		}
 		if _, err := p.recording(time.Hour); err == nil {

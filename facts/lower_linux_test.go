@@ -95,10 +95,5 @@ func TestAFullDiskDoesNotTearTheRecordAfterIt(t *testing.T) {
 }
 
 func snapshotOf(ac bool) Snapshot {
-	s := Snapshot{at: time.Now(), cells: make([]cell, len(declared))}
-	b := &batch{cells: s.cells, now: instant{wall: s.at}}
-	b.want = make([]bool, len(declared))
-	b.want[onAC] = true
-	b.bool(onAC, ac, &origin{source: "test"})
-	return s
+	return snapshotOfCells(time.Now(), map[fact]cell{onAC: {uint64(one(ac)), note{origin: &origin{source: "test"}, state: cellKnown}}})
 }

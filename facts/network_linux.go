@@ -44,7 +44,20 @@ var (
 	fromRouteDev = &origin{"routes", good}
 )
 
+// version stands for all that the network facts depend on.
+func (n *networkCollector) version(b *batch) uint64 {
+	told := n.bus.version(b.now.awake)
+	if told == 0 || !n.looked.holds(b.now.boot, n.changes.since(n.routes, b.now.boot)) ||
+		n.asked.times > 0 && !n.asked.holds(b.now.boot, n.changes.since(n.networkd, b.now.boot)) {
+		return 0
+	}
+	return told + n.looked.times + n.asked.times
+}
+
 func (n *networkCollector) collect(ctx context.Context, b *batch) {
+	if b.unchanged(n.version(b), min(n.looked.until(), n.asked.until()), networkFacts) {
+		return
+	}
 	if n.looked.due(b.now.boot, n.changes.since(n.routes, b.now.boot)) {
 		n.findRoute()
 	}

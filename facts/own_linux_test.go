@@ -107,10 +107,10 @@ func TestPressureIsThatOfTheUsersWhereTheyHaveASlice(t *testing.T) {
 	p := newPressure(r)
 	some := func(at time.Duration) any {
 		t.Helper()
-		b := &batch{cells: make([]cell, len(declared)), want: make([]bool, len(declared)), now: instant{boot: at}}
+		b := newBatch(instant{boot: at})
 		b.want[ioSome] = true
 		p.collect(context.Background(), b)
-		return plainNumber(b.cells[ioSome])
+		return plainNumber(b.cell(ioSome))
 	}
 	if got := some(time.Hour); got != 0.6 {
 		t.Errorf("without a slice: got %v, want the machine's 0.6", got)

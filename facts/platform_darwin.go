@@ -38,10 +38,10 @@ func (darwinHost) close() error { return nil }
 // set (clock_gettime(3)).
 func sinceBoot() time.Duration { return darwinClock(unix.CLOCK_MONOTONIC_RAW) }
 
-// totalSleep is the time this machine has slept since boot, at that boot time:
+// totalSleep is the time this machine has slept since boot, at that instant:
 // CLOCK_UPTIME_RAW does not count sleep.
-func totalSleep(boot time.Duration) time.Duration {
-	return boot - darwinClock(unix.CLOCK_UPTIME_RAW)
+func totalSleep(now instant) time.Duration {
+	return now.boot - darwinClock(unix.CLOCK_UPTIME_RAW)
 }
 
 func darwinClock(id int32) time.Duration {

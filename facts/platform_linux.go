@@ -62,17 +62,16 @@ type sleepClock struct {
 	total time.Duration
 }
 
-// look returns the total at a boot time that was read just now.
-func (c *sleepClock) look(boot time.Duration) time.Duration {
-	now := time.Now()
+// look returns the total at an instant that is now.
+func (c *sleepClock) look(now instant) time.Duration {
 	if c.awake.IsZero() {
 		var mono unix.Timespec
 		if unix.ClockGettime(unix.CLOCK_MONOTONIC, &mono) == nil {
-			c.total = max(0, boot-time.Duration(mono.Nano()))
+			c.total = max(0, now.boot-time.Duration(mono.Nano()))
 		}
-	} else if slept := boot - c.boot - now.Sub(c.awake); slept > 100*time.Millisecond {
+	} else if slept := now.boot - c.boot - now.awake.Sub(c.awake); slept > 100*time.Millisecond {
 		c.total += slept // less is the time between two readings
 	}
-	c.boot, c.awake = boot, now
+	c.boot, c.awake = now.boot, now.awake
 	return c.total
 }

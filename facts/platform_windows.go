@@ -20,12 +20,12 @@ func sinceBoot() time.Duration { return windows.DurationSinceBoot() }
 
 var queryUnbiased = kernel32.NewProc("QueryUnbiasedInterruptTime")
 
-// totalSleep is the time this machine has slept since boot, at that boot time:
+// totalSleep is the time this machine has slept since boot, at that instant:
 // the unbiased interrupt time does not count sleep.
-func totalSleep(boot time.Duration) time.Duration {
+func totalSleep(now instant) time.Duration {
 	var awake uint64 // tenths of microseconds
 	if ok, _, _ := queryUnbiased.Call(uintptr(unsafe.Pointer(&awake))); ok == 0 {
 		return 0
 	}
-	return boot - time.Duration(awake)*100
+	return now.boot - time.Duration(awake)*100
 }

@@ -11,7 +11,7 @@ import (
 type powerCollector struct {
 	root     *root
 	bus      *bus
-	uevents  *uevents
+	events   *subsystem // of supplies
 	looked   lookup
 	err      error // why the supplies are not known
 	madeUp   bool  // sysfs is not the kernel's
@@ -22,7 +22,7 @@ type powerCollector struct {
 }
 
 func newPower(r *root, b *bus, u *uevents) *powerCollector {
-	return &powerCollector{root: r, bus: b, uevents: u}
+	return &powerCollector{root: r, bus: b, events: u.subsystem("power_supply")}
 }
 
 // keptSupply is a supply whose changing files stay open; nil ones it does not
@@ -53,7 +53,20 @@ const (
 	platformProfile = "/sys/firmware/acpi/platform_profile"
 )
 
+// version stands for all that power depends on where no file tells of it: on a
+// machine without supplies and without a platform profile.
+func (p *powerCollector) version(b *batch) uint64 {
+	told := p.bus.version(b.now.awake)
+	if told == 0 || len(p.kept) > 0 || p.profile != nil || !p.looked.holds(b.now.boot, p.events.since(b.now.boot)) || !p.profiled.holds(b.now.boot, 0) {
+		return 0
+	}
+	return told + p.looked.times + p.profiled.times
+}
+
 func (p *powerCollector) collect(ctx context.Context, b *batch) {
+	if b.unchanged(p.version(b), min(p.looked.until(), p.profiled.until()), powerFacts) {
+		return
+	}
 	if b.wantsAny(supplyFacts...) {
 		p.collectSupplies(ctx, b)
 	}
@@ -66,7 +79,7 @@ func (p *powerCollector) collect(ctx context.Context, b *batch) {
 }
 
 func (p *powerCollector) collectSupplies(ctx context.Context, b *batch) {
-	if p.looked.due(b.now.boot, p.uevents.since("power_supply", b.now.boot)) {
+	if p.looked.due(b.now.boot, p.events.since(b.now.boot)) {
 		p.findSupplies()
 	}
 	if p.err != nil {

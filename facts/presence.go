@@ -29,8 +29,8 @@ const (
 // silent, or when no source could have seen a person.
 func leastIdle(reports []report) (idle time.Duration, from *origin, why string) {
 	proof, first := false, true
-	for _, r := range reports {
-		switch r.answer {
+	for i := range reports {
+		switch r := &reports[i]; r.answer {
 		case silent:
 			return 0, nil, r.source + ": " + r.why
 		case answered:
@@ -79,7 +79,8 @@ func originOf(reports []report) *origin {
 
 // named reports whether source names just the reports that answered.
 func named(source string, reports []report) bool {
-	for _, r := range reports {
+	for i := range reports {
+		r := &reports[i]
 		if r.answer != answered {
 			continue
 		}
@@ -87,9 +88,21 @@ func named(source string, reports []report) bool {
 		if !ok || rest != "" && rest[0] != '+' {
 			return false
 		}
-		source = strings.TrimPrefix(rest, "+")
+		if source = rest; source != "" {
+			source = source[1:]
+		}
 	}
 	return source == ""
+}
+
+// anyOfAgents reports whether one is from an agent of a user who is elsewhere.
+func anyOfAgents(reports []report) bool {
+	for i := range reports {
+		if reports[i].agent {
+			return true
+		}
+	}
+	return false
 }
 
 // withoutAgents appends to out the reports that are not from agents of users

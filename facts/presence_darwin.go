@@ -53,7 +53,7 @@ func (p *darwinPresence) collect(ctx context.Context, b *batch) {
 }
 
 func (p *darwinPresence) collectIdle(b *batch, m macPresence) {
-	p.resume.look(b.now.boot)
+	p.resume.look(b.now)
 	hid := report{source: "HIDIdleTime", answer: silent, why: "the input system does not tell its idle time"}
 	if idle, ok := macIdle(m.idle, b.now.boot); ok {
 		hid = report{source: "HIDIdleTime", answer: answered, idle: idle, proof: true}

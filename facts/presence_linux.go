@@ -1,6 +1,7 @@
 package facts
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"maps"
@@ -32,17 +33,22 @@ type presenceCollector struct {
 	terminals terminalWatch
 	sessions  sessionWatch
 	busy      busyWatch
-	held      holdWatch     // of the idle time
-	busyHeld  holdWatch     // of the reasons not to disturb
+	held      holdWatch // of the idle time
+	busyHeld  holdWatch // of the reasons not to disturb
+	said      uint64    // version of what follows
+	logind    *logindState
+	logindErr error
 	previous  time.Duration // boot time of the last use at the last look
 	wakers    map[*func(...fact)]bool
 
+	plugs       *changeSource // of input devices
 	nodes       terminalNodes
 	all, system []report                 // of the last look, to be filled anew
 	reasons     map[string]time.Duration // busy ones of the last look, and of whom, to be filled anew
 	seated      map[string]time.Duration
 	away        map[string]time.Duration
 	sound       lookup
+	cards       *subsystem
 	microphones []*kept
 	soundErr    error // why they are not known
 	screens     lookup
@@ -54,6 +60,7 @@ type presenceCollector struct {
 // sessionManager is what presence needs of the bus.
 type sessionManager interface {
 	logind(ctx context.Context) (*logindState, error)
+	version(now time.Time) uint64 // 0: ask; the same as before: it would say the same
 	hintTakenBack() time.Duration
 	watch(ctx context.Context, name string, wake func())
 }
@@ -85,8 +92,10 @@ var presenceSources = []presenceSource{
 }
 
 func newPresence(r *root, b *bus, resume *resumeWatch, c *changes, devices *uevents, o *Options) *presenceCollector {
-	return &presenceCollector{root: r, bus: b, resume: resume, input: newInputWatch(r), agents: newAgentServer(o),
+	p := &presenceCollector{root: r, bus: b, resume: resume, input: newInputWatch(r), agents: newAgentServer(o),
 		changes: c, devices: devices, sources: presenceSources, wakers: map[*func(...fact)]bool{}, nodes: terminalNodes{names: dirSource(r.at("/dev/pts"))}}
+	p.nodes.switches, p.plugs = p.nodes.switchSource(r), dirSource(r.at(inputDir))
+	return p
 }
 
 func (*presenceCollector) facts() []fact { return presenceFacts }
@@ -94,6 +103,7 @@ func (*presenceCollector) facts() []fact { return presenceFacts }
 var (
 	presenceFacts = []fact{idleSeconds, systemIdleSeconds, agentHeldSeconds, locked, busy, busySeconds, agentBusySeconds, sessions, remoteSessions, graphicalSessions, terminals}
 	idleFacts     = []fact{idleSeconds, systemIdleSeconds, agentHeldSeconds}
+	sessionFacts  = []fact{locked, busy, busySeconds, agentBusySeconds, sessions, remoteSessions, graphicalSessions}
 	fromPTS       = &origin{"/dev/pts", good}
 )
 
@@ -107,18 +117,34 @@ func (p *presenceCollector) collect(ctx context.Context, b *batch) {
 	if b.wants(terminals) {
 		p.collectTerminals(b)
 	}
-	if !b.wantsAny(idleSeconds, systemIdleSeconds, agentHeldSeconds, locked, busy, busySeconds, agentBusySeconds, sessions, remoteSessions, graphicalSessions) {
+	if !b.wantsAny(idleFacts...) && !b.wantsAny(sessionFacts...) {
 		return
 	}
-	l, err := p.bus.logind(ctx)
-	l = p.withGraphics(l)
+	version := p.bus.version(b.now.awake)
+	if version == 0 || version != p.said {
+		p.logind, p.logindErr = p.bus.logind(ctx)
+		p.said = version
+	}
+	l, err := p.withGraphics(p.logind), p.logindErr
 	told := p.agents.ask(ctx, l)
-	p.collectSessions(b, l, err)
-	p.collectBusy(b, l, err, told)
+	if !b.same(p.quiet(b.now.boot, told), sessionFacts) {
+		p.collectSessions(b, l, err)
+		p.collectBusy(b, l, err, told)
+	}
 	if b.wantsAny(idleFacts...) {
 		p.collectIdle(b, p.reports(look{b.now, l, err, told}))
 	}
 	p.keepLooking()
+}
+
+// quiet is the version of what sessions and reasons not to disturb depend on where
+// the session manager alone tells of them; else it is 0.
+func (p *presenceCollector) quiet(now time.Duration, told []agentReport) uint64 {
+	if p.said == 0 || p.logindErr != nil || slices.ContainsFunc(p.logind.Sessions, session.onTerminal) || len(told) > 0 || len(p.microphones) > 0 || p.held.holding || p.busyHeld.holding || len(p.busy.since) > 0 ||
+		!p.sound.holds(now, p.soundCards().since(now)) {
+		return 0
+	}
+	return p.said + p.sound.times
 }
 
 // reports asks every source.
@@ -150,7 +176,7 @@ func (p *presenceCollector) watchReport(_ look, all []report) []report {
 }
 
 func (p *presenceCollector) inputReport(k look, all []report) []report {
-	r := p.input.report(k.now.boot)
+	r := p.input.report(k.now.boot, p.changes.since(p.plugs, k.now.boot))
 	if r.answer == silent && p.sessions.covered(k.l, k.told) {
 		// Every local session has an agent that sees its devices, and what was
 		// seen of them here still happened.
@@ -163,16 +189,17 @@ func (p *presenceCollector) inputReport(k look, all []report) []report {
 }
 
 func (p *presenceCollector) collectIdle(b *batch, reports []report) {
-	p.system = withoutAgents(p.system[:0], reports)
 	idle, from, why := leastIdle(reports)
 	system, systemFrom, systemWhy := idle, from, why
-	if len(p.system) < len(reports) {
+	var holding, mute bool
+	if anyOfAgents(reports) {
+		p.system = withoutAgents(p.system[:0], reports)
 		system, systemFrom, systemWhy = leastIdle(p.system)
+		holding, mute = heldByAgents(reports)
 	}
+	held := p.held.look(b.now.boot, holding, mute)
 	storeIdle(b, idleSeconds, idle, from, why)
 	storeIdle(b, systemIdleSeconds, system, systemFrom, systemWhy)
-	holding, mute := heldByAgents(reports)
-	held := p.held.look(b.now.boot, holding, mute)
 	if systemWhy != "" {
 		b.unknown(agentHeldSeconds, systemWhy)
 	} else {
@@ -212,21 +239,40 @@ type terminalNodes struct {
 	names  *changeSource
 	looked lookup
 	all    []terminalNode
-	pts    int   // so many of them are pseudo terminals
-	err    error // why those are not known
-	atimes []access
+	atimes []access // of the same
+	used   []int    // those that somebody may be using
+	pts    int      // so many of them are pseudo terminals
+	err    error    // why those are not known
+
+	switches *changeSource // of the virtual terminal in front
+	front    string        // its path
+	behind   lookup        // at all, those behind it too
 }
 
+// terminalNode is one terminal. What is typed goes to the virtual terminal in
+// front, so that those behind it are looked at when another has come to the
+// front, and once in lookAgain.
 type terminalNode struct {
 	path string
 	fd   int
+}
+
+// switchSource changes when another virtual terminal comes to the front
+// (Documentation/ABI/testing/sysfs-tty: tty0/active supports poll).
+func (n *terminalNodes) switchSource(r *root) *changeSource {
+	return &changeSource{events: unix.EPOLLPRI, state: true,
+		open: func() (int, error) { return r.open("/sys/class/tty/tty0/active", unix.O_RDONLY) },
+		heard: func(name []byte) error {
+			n.front = "/dev/" + string(bytes.TrimSpace(name))
+			return nil
+		}}
 }
 
 func (n *terminalNodes) close() {
 	for _, t := range n.all {
 		unix.Close(t.fd)
 	}
-	n.all = n.all[:0]
+	n.all, n.atimes = n.all[:0], n.atimes[:0]
 }
 
 func (p *presenceCollector) collectTerminals(b *batch) {
@@ -260,9 +306,10 @@ func (p *presenceCollector) findTerminals(now time.Duration) {
 	n.pts, n.err = len(pts), err
 	for _, path := range append(pts, p.consoles()...) {
 		if fd, err := p.root.open(path, unix.O_PATH); err == nil {
-			n.all = append(n.all, terminalNode{path, fd})
+			n.all, n.atimes = append(n.all, terminalNode{path, fd}), append(n.atimes, access{name: path})
 		}
 	}
+	n.behind = lookup{}
 }
 
 // ptsNames lists the open pseudo terminals.
@@ -285,11 +332,10 @@ func (p *presenceCollector) terminalReport(now instant) report {
 	if c := p.root.captured; c != nil {
 		return c.terminalReport(pts)
 	}
-	atimes := p.accessTimes()
-	if len(atimes) == 0 {
+	if len(p.nodes.all) == 0 {
 		return report{source: "terminals"}
 	}
-	p.terminals.look(now, atimes)
+	p.lookAtTerminals(now)
 	return report{source: "terminals", answer: answered, idle: now.boot - p.terminals.last, proof: pts > 0}
 }
 
@@ -311,17 +357,40 @@ func (c *captured) consoles() (n int64) {
 	return n
 }
 
-// accessTimes are valid until the next call.
-func (p *presenceCollector) accessTimes() []access {
+// lookAtTerminals looks at those that somebody may be using, or at all.
+func (p *presenceCollector) lookAtTerminals(now instant) {
 	n := &p.nodes
-	n.atimes = n.atimes[:0]
-	for _, t := range n.all {
-		var st unix.Stat_t
-		if unix.Fstat(t.fd, &st) == nil {
-			n.atimes = append(n.atimes, access{t.path, st.Atim.Nano()})
+	if n.behind.due(now.boot, p.changes.since(n.switches, now.boot)) {
+		n.used = n.used[:0]
+		for i, t := range n.all {
+			n.look(i)
+			if t.path == n.front || !virtualTerminal(t.path) {
+				n.used = append(n.used, i)
+			}
 		}
+		p.terminals.look(now, n.atimes)
+		return
 	}
-	return n.atimes
+	for _, i := range n.used {
+		n.look(i)
+	}
+	p.terminals.lookAt(now, n.atimes, n.used)
+}
+
+// look takes in the access time of one terminal.
+func (n *terminalNodes) look(i int) {
+	var st unix.Stat_t
+	if unix.Fstat(n.all[i].fd, &st) != nil {
+		n.looked = lookup{} // it is gone: they have to be found anew
+		return
+	}
+	n.atimes[i].at = st.Atim.Nano()
+}
+
+// virtualTerminal tells /dev/tty1 from /dev/ttyS0.
+func virtualTerminal(path string) bool {
+	number, ok := strings.CutPrefix(path, "/dev/tty")
+	return ok && strings.Trim(number, "0123456789") == ""
 }
 
 func (p *presenceCollector) consoles() []string {
@@ -341,7 +410,7 @@ func (p *presenceCollector) consoles() []string {
 func (p *presenceCollector) bootReport(now instant) report {
 	up := now.boot
 	if p.root.captured == nil {
-		p.resume.look(now.boot)
+		p.resume.look(now)
 		up -= p.resume.woke
 	}
 	return report{source: "boot", answer: answered, idle: up}

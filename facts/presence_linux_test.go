@@ -38,7 +38,7 @@ func TestTerminalsSurviveASetClock(t *testing.T) {
 	var w terminalWatch
 	typed := time.Unix(1700000000, 0)
 	at := func(boot time.Duration, wall time.Time) time.Duration {
-		w.look(instant{wall, boot}, []access{{"/dev/pts/0", typed.UnixNano()}})
+		w.look(instant{wall: wall, boot: boot}, []access{{"/dev/pts/0", typed.UnixNano()}})
 		return boot - w.last
 	}
 	if got, want := at(time.Hour, typed.Add(time.Minute)), 51*time.Second; got != want {

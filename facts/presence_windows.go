@@ -78,7 +78,7 @@ func (p *windowsPresence) collectSessions(b *batch, all []wtsSession) {
 // collectIdle combines the sessions, lull's own by GetLastInputInfo, and the
 // time since boot and wake-up.
 func (p *windowsPresence) collectIdle(b *batch, all []wtsSession, own uint32) {
-	p.resume.look(b.now.boot)
+	p.resume.look(b.now)
 	reports := []report{{source: "boot", answer: answered, idle: b.now.boot - p.resume.woke}}
 	seen := uint32(0)
 	if own != 0 {

@@ -70,7 +70,7 @@ func (p *presenceCollector) watchInput(ctx context.Context, up, wake func()) err
 			fail(err)
 		}
 	})()
-	p.input.report(sinceBoot()) // opens what is there
+	p.input.drain(sinceBoot(), true) // opens what is there
 	if ctx.Err() == nil {
 		up()
 	}
@@ -87,12 +87,12 @@ func (p *presenceCollector) runInput(ctx context.Context, poll *poller, changes 
 		}
 		wake()
 		if e.Fd < 0 { // a device came or went
-			p.input.report(sinceBoot())
+			p.input.drain(sinceBoot(), true)
 			return
 		}
 		time.AfterFunc(rearm, func() {
 			if ctx.Err() == nil {
-				p.input.report(sinceBoot()) // empties the queue first
+				p.input.drain(sinceBoot(), false) // empties the queue first
 				_ = poll.again(int(e.Fd), oneShot, e.Fd)
 			}
 		})

@@ -151,11 +151,11 @@ func TestRealWorkOfItsOwnIsLeftOut(t *testing.T) {
 			ours, theirs := newCPU(r, work), newCPU(r, &ownWork{r, func() Own { return Own{} }})
 			t.Cleanup(func() { ours.close(); theirs.close() })
 			busy := func(c *cpuCollector) float64 {
-				b := &batch{cells: make([]cell, len(declared)), want: make([]bool, len(declared)), now: instant{time.Now(), sinceBoot()}}
+				b := newBatch(instant{wall: time.Now(), boot: sinceBoot()})
 				b.want[cores], b.want[cpuBusy] = true, true
 				c.prime(b)
 				c.collect(context.Background(), b)
-				return plainNumber(b.cells[cpuBusy])
+				return plainNumber(b.cell(cpuBusy))
 			}
 			busy(ours)
 			busy(theirs)
@@ -283,10 +283,10 @@ func TestAnEmptyListOfSuppliesIsBelievedOfAKernelOnly(t *testing.T) {
 		r := &root{dir: dir, below: true, container: func() bool { return c.container }, virtual: func() bool { return false }}
 		changes := &changes{root: r}
 		p := newPower(r, newBus(r, &Options{SystemBus: "-"}), newUevents(changes))
-		b := &batch{cells: make([]cell, len(declared)), want: make([]bool, len(declared)), now: instant{time.Now(), sinceBoot()}}
+		b := newBatch(instant{wall: time.Now(), boot: sinceBoot()})
 		b.want[onAC] = true
 		p.collect(t.Context(), b)
-		got := b.cells[onAC]
+		got := b.cell(onAC)
 		if got.state != c.want || got.state == cellKnown && (got.bits == 0 || got.origin.quality != c.quality) {
 			t.Errorf("%s: got %+v, want state %d, on AC, of quality %q", name, got, c.want, c.quality)
 		}

@@ -138,8 +138,8 @@ func (r *Recorder) Close() error { return r.file.Close() }
 func coarse(s Snapshot) map[string]any {
 	out := map[string]any{}
 	for f, d := range declared {
-		switch c := s.cell(fact(f)); {
-		case c == nil:
+		switch c, ok := s.cell(fact(f)); {
+		case !ok:
 		case c.state != cellKnown:
 			out[string(d.ID)] = nil
 		default:

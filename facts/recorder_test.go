@@ -15,10 +15,7 @@ import (
 
 // factsAt is a snapshot of two facts at one time.
 func factsAt(at time.Time, n int64) Snapshot {
-	cells := make([]cell, len(declared))
-	cells[cores] = cell{bits: uint64(n), origin: &origin{"test", good}, state: cellKnown}
-	cells[onAC] = cell{bits: uint64(n % 2), origin: &origin{"test", good}, state: cellKnown}
-	return Snapshot{at: at, cells: cells}
+	return snapshotOfCells(at, map[fact]cell{cores: {uint64(n), knownFromTest}, onAC: {uint64(n % 2), knownFromTest}})
 }
 
 func openRecord(t *testing.T, dir string) *Recorder {
@@ -254,7 +251,7 @@ func TestTheRecordNeverExceedsFiveMegabytes(t *testing.T) {
 	for n := range 2000 {
 		s.at = at.Add(time.Duration(n) * time.Second)
 		holders := append(long, fmt.Sprint(n))
-		s.cells[inhibitHolders] = cell{list: &holders, origin: &origin{"test", good}, state: cellKnown}
+		s.notes[inhibitHolders] = note{list: &holders, origin: &origin{"test", good}, state: cellKnown}
 		add(t, r, s)
 		if n%50 == 0 {
 			most = max(most, recordBytes(t, dir))
@@ -314,10 +311,8 @@ func TestTheRecorderKeepsChangesAndSurvivesATornLine(t *testing.T) {
 	dir := t.TempDir()
 	at := time.Unix(1700000000, 0)
 	snap := func(n int64, state cellState) Snapshot {
-		cells := make([]cell, len(declared))
-		cells[cores] = cell{bits: uint64(n), origin: &origin{"test", good}, state: state}
 		at = at.Add(time.Minute)
-		return Snapshot{at: at, cells: cells}
+		return snapshotOfCells(at, map[fact]cell{cores: {uint64(n), note{origin: &origin{"test", good}, state: state}}})
 	}
 	r, err := OpenRecorder(dir)
 	if err != nil {

@@ -7,28 +7,28 @@ import "time"
 type resumeWatch struct {
 	captured bool
 	looked   bool
-	at       time.Duration                          // boot time of the last look
-	slept    time.Duration                          // total at the last look
-	woke     time.Duration                          // boot time of the last look that saw more of it; 0 = never
-	early    bool                                   // it had slept before the first look
-	sleep    func(boot time.Duration) time.Duration // total at that boot time
+	at       time.Duration                   // boot time of the last look
+	slept    time.Duration                   // total at the last look
+	woke     time.Duration                   // boot time of the last look that saw more of it; 0 = never
+	early    bool                            // it had slept before the first look
+	sleep    func(now instant) time.Duration // total at that instant
 }
 
 var fromResume = &origin{"suspend clock", good}
 
 // look notices whether the machine slept since the last look. A wake-up is
 // dated to the look that sees it: never too early.
-func (w *resumeWatch) look(now time.Duration) {
-	if w.looked && now == w.at {
+func (w *resumeWatch) look(now instant) {
+	if w.looked && now.boot == w.at {
 		return // the same snapshot
 	}
-	w.at = now
+	w.at = now.boot
 	slept := w.sleep(now)
 	switch {
 	case !w.looked:
 		w.early = slept > time.Second
 	case slept-w.slept > 500*time.Millisecond:
-		w.woke = now
+		w.woke = now.boot
 	}
 	w.looked, w.slept = true, slept
 }
@@ -38,7 +38,7 @@ func (w *resumeWatch) store(b *batch) {
 		b.unknown(sinceResume, "a captured machine stands still")
 		return
 	}
-	w.look(b.now.boot)
+	w.look(b.now)
 	switch {
 	case w.woke > 0:
 		b.seconds(sinceResume, b.now.boot-w.woke, fromResume)

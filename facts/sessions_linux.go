@@ -13,9 +13,14 @@ type sessionWatch struct {
 	spare map[string]bool // the one before, to be filled next
 	last  time.Duration
 	lost  bool // logind did not answer the last time
+	seen  *logindState
 }
 
 func (s *sessionWatch) look(now time.Duration, l *logindState) {
+	if l == s.seen && !s.lost {
+		return // it has said nothing since
+	}
+	s.seen = l
 	if s.lost {
 		s.last = now // what happened meanwhile nobody tells
 	}

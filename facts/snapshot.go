@@ -11,37 +11,38 @@ import (
 // concurrent use; the zero Snapshot knows nothing.
 type Snapshot struct {
 	at    time.Time
-	cells []cell
+	bits  []uint64 // the numbers and truth values of the facts
+	notes []note   // the rest of them; shared by snapshots for as long as it is the same
 	slots slots
 	local map[string]Value
 }
 
-// slots tells where in a snapshot's cells a fact lies, so that a snapshot holds
-// the wanted facts only; nil means that each lies at its own index.
+// slots tells where in a snapshot each fact lies, so that a snapshot holds the
+// wanted facts only.
 type slots []uint8
 
-const noSlot = 255
+const noSlot = 255 // the fact is not wanted
 
-// of returns the place of f, and whether it has one.
-func (s slots) of(f fact) (int, bool) {
-	if s == nil {
-		return int(f), true
+// cell returns what was stored of f, and whether anything was.
+func (s *Snapshot) cell(f fact) (c cell, ok bool) {
+	if s.slots == nil { // the zero Snapshot
+		return cell{}, false
 	}
-	return int(s[f]), s[f] != noSlot
+	if i := s.slots[f]; i != noSlot && s.notes[i].state != cellUnwanted {
+		return cell{s.bits[i], s.notes[i]}, true
+	}
+	return cell{}, false
 }
 
-// cell returns what was stored of f, nil when f was not wanted.
-func (s *Snapshot) cell(f fact) *cell {
-	if i, ok := s.slots.of(f); ok && i < len(s.cells) && s.cells[i].state != cellUnwanted {
-		return &s.cells[i]
-	}
-	return nil
-}
-
-// cell is one fact of a snapshot, laid out so that a whole snapshot is one
-// allocation: numbers and booleans are kept as bits, lists behind a pointer.
+// cell is one fact of a snapshot. Snapshots keep its two parts apart, as the
+// first may change at every look, and the second seldom does.
 type cell struct {
-	bits   uint64
+	bits uint64
+	note
+}
+
+// note is all of a fact but numbers and truth values. Notes are compared with ==.
+type note struct {
 	text   string // value of a string, or the remark
 	list   *[]string
 	origin *origin
@@ -75,11 +76,12 @@ func (s Snapshot) Get(id ID) Value {
 	if name, ok := strings.CutPrefix(string(id), string(LocalFacts)+"."); ok {
 		return s.localValue(name)
 	}
-	f, ok := byID()[id]
-	if !ok || s.cell(f) == nil {
-		return Value{State: Unknown, Why: "not gathered"}
+	if f, ok := byID()[id]; ok {
+		if c, ok := s.cell(f); ok {
+			return c.value(declared[f], s.at)
+		}
 	}
-	return s.cell(f).value(declared[f], s.at)
+	return Value{State: Unknown, Why: "not gathered"}
 }
 
 // Local lists the administrator's own facts that were gathered, as IDs for Get,
@@ -104,7 +106,7 @@ func (s Snapshot) localValue(name string) Value {
 func (s Snapshot) Facts() map[string]any {
 	out := map[string]any{}
 	for f, d := range declared {
-		if c := s.cell(fact(f)); c != nil && c.state == cellKnown {
+		if c, ok := s.cell(fact(f)); ok && c.state == cellKnown {
 			put(out, string(d.ID), c.any(d))
 		}
 	}
@@ -121,7 +123,7 @@ func (s Snapshot) Facts() map[string]any {
 func (s Snapshot) Meta() map[string]any {
 	out := map[string]any{}
 	for f, d := range declared {
-		if c := s.cell(fact(f)); c != nil {
+		if c, ok := s.cell(fact(f)); ok {
 			out[string(d.ID)] = c.value(d, s.at).meta(s.at)
 		}
 	}
@@ -161,7 +163,7 @@ func put(node map[string]any, path string, v any) {
 }
 
 // value converts c, taken at the given instant.
-func (c *cell) value(d Desc, at time.Time) Value {
+func (c cell) value(d Desc, at time.Time) Value {
 	switch c.state {
 	case cellKnown:
 		v := Value{V: c.any(d), State: Known, At: at, Source: c.origin.source, Quality: c.origin.quality}
@@ -176,7 +178,7 @@ func (c *cell) value(d Desc, at time.Time) Value {
 }
 
 // any returns the value of a known cell.
-func (c *cell) any(d Desc) any {
+func (c cell) any(d Desc) any {
 	switch d.Type {
 	case Boolean:
 		return c.bits != 0

@@ -193,8 +193,8 @@ func FuzzMachine(f *testing.F) {
 				t.Errorf("%s: %v", file, err)
 			}
 		}
-		for f := range s.cells {
-			if c := &s.cells[f]; c.state == cellKnown && c.origin == nil {
+		for f := range declared {
+			if c, ok := s.cell(fact(f)); ok && c.state == cellKnown && c.origin == nil {
 				t.Errorf("%s is known from nobody", declared[f].ID)
 			}
 		}

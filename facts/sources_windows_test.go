@@ -85,9 +85,9 @@ func TestAServiceDoesNotJudgeByItsOwnSession(t *testing.T) {
 		"nobody's session, no screen": {[]wtsSession{{id: 0, state: wtsDisconnected}}, nil, "nobody could be seen"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := &windowsPresence{resume: &resumeWatch{sleep: func(time.Duration) time.Duration { return 0 }}}
+			p := &windowsPresence{resume: &resumeWatch{sleep: func(instant) time.Duration { return 0 }}}
 			b := oneBatch()
-			b.now = instant{time.Now(), 24 * time.Hour}
+			b.now = instant{wall: time.Now(), boot: 24 * time.Hour}
 			p.collectIdle(b, c.all, 0)
 			p.collectBusy(b, c.all, 0)
 			idle := b.cell(idleSeconds).value(declared[idleSeconds], b.now.wall)
@@ -259,7 +259,7 @@ func TestFactsThatOthersMayChangeAreNotBelieved(t *testing.T) {
 }
 
 func TestSleepIsTheDifferenceOfTwoClocks(t *testing.T) {
-	if slept := totalSleep(sinceBoot()); slept < -time.Second || slept > sinceBoot() {
+	if slept := totalSleep(instant{boot: sinceBoot()}); slept < -time.Second || slept > sinceBoot() {
 		t.Errorf("slept %v of %v", slept, sinceBoot())
 	}
 	a := sinceBoot()

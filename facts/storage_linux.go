@@ -23,6 +23,7 @@ type storageCollector struct {
 	looked   uint64 // changes of the mount table when it was read
 	mounts   []mount
 	volumes  map[string]*volume // by target path
+	last     *volume            // the one that was asked for last
 }
 
 func newStorage(r *root, own *ownWork, deadline time.Duration, c *changes) *storageCollector {
@@ -42,6 +43,7 @@ var (
 
 // volume is the place a target lies on.
 type volume struct {
+	target     string // as asked for
 	mount      mount
 	err        error // why the disks are not known
 	disks      []*disk
@@ -70,8 +72,10 @@ func (s *storageCollector) collect(_ context.Context, b *batch) {
 		b.unknownAll(v.err.Error(), storageFacts...)
 		return
 	}
-	b.text(filesystem, v.mount.kind, fromMounts)
-	b.bool(readOnly, !v.mount.writable(), fromMounts)
+	if b.wantsAny(filesystem, readOnly) {
+		b.text(filesystem, v.mount.kind, fromMounts)
+		b.bool(readOnly, !v.mount.writable(), fromMounts)
+	}
 	s.collectRotational(b, v)
 	if b.wantsAny(queueDepth, ioBusy) {
 		s.collectLoad(b, v)
@@ -83,27 +87,29 @@ func (s *storageCollector) collect(_ context.Context, b *batch) {
 
 func (s *storageCollector) collectRotational(b *batch, v *volume) {
 	switch {
+	case v.err == nil && v.doubtful:
+		b.bool(rotational, v.rotational, fromVirtual)
+	case v.err == nil:
+		b.bool(rotational, v.rotational, fromSysfs)
 	case errors.Is(v.err, errNoDisk):
 		b.bool(rotational, false, fromMounts)
-	case v.err != nil:
-		b.unknown(rotational, v.err.Error())
-	case v.doubtful:
-		b.bool(rotational, v.rotational, fromVirtual)
 	default:
-		b.bool(rotational, v.rotational, fromSysfs)
+		b.unknown(rotational, v.err.Error())
 	}
 }
 
 func (s *storageCollector) collectLoad(b *batch, v *volume) {
 	switch {
+	case v.err == nil:
 	case errors.Is(v.err, errNoDisk):
 		b.number(queueDepth, 0, fromMounts)
 		b.number(ioBusy, 0, fromMounts)
 		return
-	case v.err != nil:
+	default:
 		b.unknownAll(v.err.Error(), queueDepth, ioBusy)
 		return
-	case s.root.captured != nil:
+	}
+	if s.root.captured != nil {
 		b.unknownAll("a captured machine stands still", queueDepth, ioBusy)
 		return
 	}
@@ -147,20 +153,24 @@ func (s *storageCollector) volume(target string, now time.Duration) *volume {
 		s.forget()
 		s.mounts = parseMountinfo(readAll(s.root, "/proc/self/mountinfo"))
 	}
-	if v, ok := s.volumes[target]; ok {
-		return v
+	if s.last != nil && s.last.target == target {
+		return s.last
 	}
-	if len(s.volumes) > 16 {
-		s.forget()
+	v := s.volumes[target]
+	if v == nil {
+		if len(s.volumes) > 16 {
+			s.forget()
+		}
+		v = s.resolve(target)
+		s.volumes[target] = v
 	}
-	v := s.resolve(target)
-	s.volumes[target] = v
+	s.last = v
 	return v
 }
 
 // resolve finds out what target lies on.
 func (s *storageCollector) resolve(target string) *volume {
-	v := &volume{fd: -1}
+	v := &volume{target: target, fd: -1}
 	dir := s.existing(target)
 	m, ok := mountOf(s.mounts, dir)
 	if !ok {
@@ -261,6 +271,7 @@ func (s *storageCollector) forget() {
 		v.close()
 	}
 	clear(s.volumes)
+	s.last = nil
 }
 
 func (v *volume) close() {

@@ -25,27 +25,69 @@ const ttyStep = 9 * time.Second // and one for steps of the clock too small to n
 
 // look takes in the access times of the terminals that exist now.
 func (t *terminalWatch) look(now instant, terminals []access) {
-	offset := time.Duration(now.wall.UnixNano()) - now.boot
-	stepped := t.looked && abs(offset-t.offset) > 100*time.Millisecond
+	l := t.begin(now)
+	others := len(t.seen) != len(terminals)
 	for i, a := range terminals {
-		if old := find(t.seen, i, a.name); old == nil || old.at != a.at || hidden(now, a.at, now.boot-t.looks) {
-			t.input(t.date(now, a.at, stepped))
+		if i < len(t.seen) && t.seen[i].name == a.name { // most likely: the list seldom changes
+			t.take(l, &t.seen[i], a.at)
+			continue
+		}
+		others = true
+		if old := find(t.seen, a.name); old != nil {
+			t.take(l, old, a.at)
+		} else {
+			t.input(t.date(now, a.at, l.stepped))
 		}
 	}
-	for i, a := range t.seen {
-		if find(terminals, i, a.name) == nil {
+	if others {
+		t.replace(now, terminals)
+	}
+}
+
+// lookAt is look where none has come or gone and only the numbered ones can
+// have been used.
+func (t *terminalWatch) lookAt(now instant, terminals []access, which []int) {
+	l := t.begin(now)
+	for _, i := range which {
+		t.take(l, &t.seen[i], terminals[i].at)
+	}
+}
+
+// terminalLook is one look.
+type terminalLook struct {
+	now     instant
+	wall    int64
+	elapsed time.Duration // since the look before
+	stepped bool          // the wall clock was set since then
+}
+
+func (t *terminalWatch) begin(now instant) (l terminalLook) {
+	l.now, l.wall, l.elapsed = now, now.wall.UnixNano(), now.boot-t.looks
+	offset := time.Duration(l.wall) - now.boot
+	l.stepped = t.looked && abs(offset-t.offset) > 100*time.Millisecond
+	t.offset, t.looks, t.looked = offset, now.boot, true
+	return l
+}
+
+// take takes in one terminal's access time.
+func (t *terminalWatch) take(l terminalLook, old *access, at int64) {
+	if old.at != at || hidden(l.wall, at, l.elapsed) {
+		t.input(t.date(l.now, at, l.stepped))
+		old.at = at
+	}
+}
+
+// replace takes in terminals that are not those of the last look.
+func (t *terminalWatch) replace(now instant, terminals []access) {
+	for _, a := range t.seen {
+		if find(terminals, a.name) == nil {
 			t.input(now.boot) // somebody closed it since the last look
 		}
 	}
 	t.seen = append(t.seen[:0], terminals...)
-	t.offset, t.looks, t.looked = offset, now.boot, true
 }
 
-// find finds a terminal, most likely at index i: the list seldom changes.
-func find(list []access, i int, name string) *access {
-	if i < len(list) && list[i].name == name {
-		return &list[i]
-	}
+func find(list []access, name string) *access {
 	for i := range list {
 		if list[i].name == name {
 			return &list[i]
@@ -56,8 +98,8 @@ func find(list []access, i int, name string) *access {
 
 // hidden reports whether input since the last look may have left an access
 // time as it was, because the clock was set to just where it stood.
-func hidden(now instant, atime int64, elapsed time.Duration) bool {
-	since := time.Duration(now.wall.UnixNano() - atime)
+func hidden(wall, atime int64, elapsed time.Duration) bool {
+	since := time.Duration(wall - atime)
 	return since > -ttyStep && since < elapsed+ttyStep
 }
 

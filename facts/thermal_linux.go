@@ -45,9 +45,22 @@ type thermalZone struct {
 
 const cpuDir = "/sys/devices/system/cpu"
 
-func (*thermalCollector) facts() []fact { return []fact{throttled} }
+func (*thermalCollector) facts() []fact { return thermalFacts }
+
+var thermalFacts = []fact{throttled}
+
+// version stands for all that the fact depends on where nothing measures heat.
+func (t *thermalCollector) version(now time.Duration) uint64 {
+	if t.sources() > 0 || !t.looked.holds(now, 0) {
+		return 0
+	}
+	return t.looked.times
+}
 
 func (t *thermalCollector) collect(_ context.Context, b *batch) {
+	if b.unchanged(t.version(b.now.boot), t.looked.until(), thermalFacts) {
+		return
+	}
 	if t.sources() == 0 && t.looked.due(b.now.boot, 0) { // a driver may come later than lull
 		t.findCounters()
 		t.findZones()

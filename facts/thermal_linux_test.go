@@ -61,11 +61,11 @@ func TestHeatIsToldByWhatTheMachineHas(t *testing.T) {
 			defer heat.close()
 			boot := time.Hour
 			look := func() cell {
-				b := &batch{cells: make([]cell, len(declared)), want: make([]bool, len(declared)), now: instant{boot: boot}}
+				b := newBatch(instant{boot: boot})
 				b.want[throttled] = true
 				heat.collect(context.Background(), b)
 				boot += time.Second
-				return b.cells[throttled]
+				return b.cell(throttled)
 			}
 			got := look()
 			if c.later != nil {
@@ -92,10 +92,10 @@ func TestASensorThatComesLateIsFound(t *testing.T) {
 	heat := &thermalCollector{root: r}
 	defer heat.close()
 	look := func(boot time.Duration) cell {
-		b := &batch{cells: make([]cell, len(declared)), want: make([]bool, len(declared)), now: instant{boot: boot}}
+		b := newBatch(instant{boot: boot})
 		b.want[throttled] = true
 		heat.collect(context.Background(), b)
-		return b.cells[throttled]
+		return b.cell(throttled)
 	}
 	if got := look(10 * time.Second); got.state != cellNotApplicable {
 		t.Fatalf("before: got state %d", got.state)

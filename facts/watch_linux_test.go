@@ -76,7 +76,7 @@ func TestTypingAtATerminalIsToldAtOnce(t *testing.T) {
 func TestAnOpenTerminalIsSeenAndDated(t *testing.T) {
 	_, slave := pty(t)
 	p := onThisHost(t)
-	now := instant{time.Now(), sinceBoot()}
+	now := instant{wall: time.Now(), boot: sinceBoot()}
 	if n, err := p.openTerminals(now.boot); n == 0 {
 		t.Fatalf("no terminal listed (%v), want %s", err, slave.Name())
 	}

@@ -9,7 +9,7 @@ import (
 
 // oneBatch is a batch that wants everything.
 func oneBatch() *batch {
-	b := &batch{cells: make([]cell, len(declared)), want: make([]bool, len(declared))}
+	b := newBatch(instant{})
 	for i := range b.want {
 		b.want[i] = true
 	}

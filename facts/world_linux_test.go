@@ -46,6 +46,7 @@ type world struct {
 	ssh     map[string]bool // sessions, by whether somebody looked since they began
 	began   map[string]time.Duration
 	lost    error    // why logind does not answer
+	told    uint64   // changes of what it says
 	story   []string // what happened: when, which kind of step, to which of two
 }
 
@@ -74,9 +75,9 @@ func newWorld(t testing.TB, seed uint64, blind string) *world {
 	r := &root{dir: dir, below: true, container: func() bool { return false }, virtual: func() bool { return false }}
 	o := &Options{AgentSocket: filepath.Join(dir, "s"), Deadline: 20 * time.Second}
 	o.setDefaults()
-	sleep := func(time.Duration) time.Duration { return w.slept }
+	sleep := func(instant) time.Duration { return w.slept }
 	if blind == "resume" {
-		sleep = func(time.Duration) time.Duration { return 0 }
+		sleep = func(instant) time.Duration { return 0 }
 	}
 	changes := &changes{root: r}
 	w.p = newPresence(r, nil, &resumeWatch{sleep: sleep}, changes, newUevents(changes), o)
@@ -126,6 +127,7 @@ func (w *world) step() {
 			a.start()
 		}
 	}
+	w.told += uint64(one(kind >= 11 && kind <= 15 || kind == 18 || kind == 19))
 	w.story = append(w.story, fmt.Sprintf("%v %d/%d", w.boot, kind, n))
 	switch kind {
 	case 0, 1:
@@ -298,7 +300,7 @@ func (w *world) logInOrOut() {
 	w.use()
 }
 
-// logind, hintTakenBack and watch make a session manager of the world.
+// logind, version, hintTakenBack and watch make a session manager of the world.
 func (w *world) logind(context.Context) (*logindState, error) {
 	if w.lost != nil {
 		return nil, w.lost
@@ -314,6 +316,8 @@ func (w *world) logind(context.Context) (*logindState, error) {
 	}
 	return l, nil
 }
+
+func (w *world) version(time.Time) uint64 { return 1 + w.told }
 
 func (w *world) hintTakenBack() time.Duration {
 	if w.blind == "hints" {
@@ -364,7 +368,7 @@ func (a *worldAgent) stop() {
 
 // look looks as lull does, and returns by how much the idle time is overstated.
 func (w *world) look() (over time.Duration, known bool) {
-	b := &batch{cells: make([]cell, len(declared)), want: make([]bool, len(declared)), now: instant{w.wall, w.boot}}
+	b := newBatch(instant{wall: w.wall, boot: w.boot})
 	b.want[idleSeconds] = true
 	w.p.collect(context.Background(), b)
 	for name := range w.open {
@@ -373,7 +377,7 @@ func (w *world) look() (over time.Duration, known bool) {
 	for i := range w.met {
 		w.met[i] = w.met[i] || w.devices[i] >= 0
 	}
-	c := b.cells[idleSeconds]
+	c := b.cell(idleSeconds)
 	if c.state != cellKnown {
 		return 0, false
 	}
