@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,15 +34,24 @@ type Rechecker struct {
 type waiter struct {
 	in    *Input
 	unmet []string
-	group *group // nil until first needed
+	group *group           // nil until first needed
+	names []string         // the conditions of the group's needs
+	since map[string]int64 // of earlier groups, as in need
 }
 
 // A group is what some actions need of the shared facts: each of the needs, in
 // one of its alternatives.
 type group struct {
-	needs  []residual
+	needs  []need
 	turn   int
 	mayRun bool
+}
+
+// A need is one condition on the shared facts, and what became of it meanwhile.
+type need struct {
+	residual
+	met   bool  // at the last look
+	since int64 // when it was found unmet again, in the clock's seconds; 0: it was never met
 }
 
 // Rechecker returns an empty re-checker for the generations of e.
@@ -56,7 +66,7 @@ func (r *Rechecker) Set(id string, in *Input, d Decision) {
 		r.order = append(r.order, id)
 	}
 	copied := *in
-	r.waiting[id] = &waiter{in: &copied, unmet: slices.Concat(d.DeniedBy, d.WaitsFor)}
+	r.waiting[id] = &waiter{in: &copied, unmet: slices.Concat(d.DeniedBy, d.WaitsFor), since: r.since(id)}
 	r.Share(in.Facts, in.Meta, in.Clock)
 }
 
@@ -89,6 +99,9 @@ func sameStatics(a, b *Input) bool {
 }
 
 func (r *Rechecker) regroup() {
+	for id, w := range r.waiting {
+		w.since = r.since(id)
+	}
 	clear(r.groups)
 	for _, w := range r.waiting {
 		w.group = nil
@@ -125,7 +138,7 @@ func (r *Rechecker) Next(now time.Time) Next {
 		}
 		asked[w.group] = true
 		for i := range w.group.needs {
-			need := &w.group.needs[i]
+			need := &w.group.needs[i].residual
 			if need.met(&r.shared) == yes {
 				continue
 			}
@@ -150,10 +163,48 @@ func (r *Rechecker) follow() {
 
 func (r *Rechecker) answer(g *group) bool {
 	if g.turn != r.turn {
-		g.turn = r.turn
-		g.mayRun = !slices.ContainsFunc(g.needs, func(n residual) bool { return n.metBy(r.truth) == no })
+		g.turn, g.mayRun = r.turn, true
+		for i := range g.needs {
+			n := &g.needs[i]
+			was, is := n.met, n.metBy(r.truth)
+			if n.met = is == yes; was && !n.met {
+				n.since, _ = wholeNumberAt(&r.shared, "clock.unix_seconds")
+			}
+			g.mayRun = g.mayRun && is != no
+		}
 	}
 	return g.mayRun
+}
+
+// Since tells of those conditions of an action that a look found met since it was
+// Set, though not all at once, when they were found unmet again.
+func (r *Rechecker) Since(id string) map[string]time.Time {
+	out := map[string]time.Time{}
+	for name, at := range r.since(id) {
+		out[name] = time.Unix(at, 0)
+	}
+	return out
+}
+
+func (r *Rechecker) since(id string) map[string]int64 {
+	w := r.waiting[id]
+	if w == nil {
+		return nil
+	}
+	out := maps.Clone(w.since)
+	if w.group == nil {
+		return out
+	}
+	for i, n := range w.group.needs {
+		if n.since == 0 {
+			continue
+		}
+		if out == nil {
+			out = map[string]int64{}
+		}
+		out[w.names[i]] = n.since
+	}
+	return out
 }
 
 // truth is a part's on the shared facts. What only OPA can tell of them it is
@@ -180,12 +231,13 @@ func (r *Rechecker) groupOf(ctx context.Context, w *waiter) *group {
 	own.Facts, own.Meta, own.Clock = r.shared.Facts, r.shared.Meta, r.shared.Clock // static facts decide the shape
 	var (
 		key   strings.Builder
-		needs []residual
+		needs []need
 	)
+	w.names = w.names[:0]
 	for _, name := range w.unmet {
 		if n := r.gen.residual(ctx, name, &own); n != nil {
-			left := n.specialise(ctx, r.gen, &own, &key)
-			needs = append(needs, left)
+			needs = append(needs, need{residual: n.specialise(ctx, r.gen, &own, &key)})
+			w.names = append(w.names, name)
 		}
 	}
 	g := r.groups[key.String()]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/lullhq/lull/engine"
 )
@@ -47,6 +48,43 @@ func TestARecheckSeesTheClassOfTheMachineChange(t *testing.T) {
 	fast := input(t, e, slow)
 	r.Share(fast.Facts, fast.Meta, fast.Clock)
 	sameStrings(t, "once the machine is known to be fast", r.Ready(context.Background()), []string{"a"})
+}
+
+// A condition that was met for a while while another was not is in the way since
+// it was found unmet again; a later decision and another group do not forget it.
+func TestARecheckTellsSinceWhenAConditionIsInTheWayAgain(t *testing.T) {
+	e, ctx := open(t), context.Background()
+	at := func(unix int, idle int) *engine.Input {
+		return input(t, e, map[string]any{"clock/unix_seconds": unix, "facts/presence/idle_seconds": idle, "facts/presence/locked": false,
+			"facts/power/on_ac": false, "update/deadline_in_seconds": nil})
+	}
+	first := at(1000, 5)
+	r := e.Rechecker()
+	r.Set("a", first, e.Decide(ctx, first))
+	look := func(unix, idle int) *engine.Input {
+		in := at(unix, idle)
+		r.Share(in.Facts, in.Meta, in.Clock)
+		sameStrings(t, "on battery", r.Ready(ctx), []string{})
+		return in
+	}
+	look(1010, 8)
+	if got := r.Since("a"); len(got) != 0 {
+		t.Errorf("nothing was ever met: got %v", got)
+	}
+	look(2000, 900) // away
+	back := look(3000, 3)
+	look(3500, 7)
+	want := time.Unix(3000, 0)
+	if got := r.Since("a"); len(got) != 1 || !got["user_away"].Equal(want) {
+		t.Errorf("got %v, want user_away since it was found unmet again", got)
+	}
+	r.Set("a", back, e.Decide(ctx, back))
+	if got := r.Since("a"); len(got) != 1 || !got["user_away"].Equal(want) {
+		t.Errorf("after another decision: got %v, want the same", got)
+	}
+	if got := r.Since("nobody"); len(got) != 0 {
+		t.Errorf("of what is not watched: got %v", got)
+	}
 }
 
 func TestARecheckOfUnchangedFactsAllocatesNothing(t *testing.T) {

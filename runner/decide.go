@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/lullhq/lull/engine"
@@ -73,21 +74,36 @@ func (r *Runner) unusable(err error) (engine.Decision, engine.Next) {
 
 // wait remembers why c does not run, and journals it when that has changed.
 func (r *Runner) wait(c candidate, d engine.Decision, snap facts.Snapshot, next time.Time, final bool) {
-	r.waiting[c.subject] = &waiting{candidate: c, decision: d, own: r.ownOf(c), check: next, at: r.now()}
-	r.recordDecision(c.subject, d, snap, final)
+	again := r.waiting[c.subject].againSince(slices.Concat(d.DeniedBy, d.WaitsFor))
+	r.waiting[c.subject] = &waiting{candidate: c, decision: d, own: r.ownOf(c), check: next, at: r.now(), again: again}
+	r.recordDecision(c, d, snap, final)
 }
 
 // recordDecision journals a decision when it differs from the last one
-// journaled for the same action: the log grows with changes, not with looks.
-func (r *Runner) recordDecision(sub subject, d engine.Decision, snap facts.Snapshot, final bool) {
-	print, _ := json.Marshal([]any{d, d.PolicyDigest, d.Error})
-	if r.decided[sub] == string(print) {
+// journaled for the same action, by this daemon or the one before: the log grows
+// with changes, not with looks nor with restarts.
+func (r *Runner) recordDecision(c candidate, d engine.Decision, snap facts.Snapshot, final bool) {
+	body := decidedBody{subject: c.subject, Decision: d, Policy: d.PolicyDigest, Facts: snap.Facts(), Final: final, Error: d.Error}
+	if c.at.decided == body.print() {
 		return
 	}
-	r.decided[sub] = string(print)
-	r.note(kindDecided, decidedBody{
-		subject: sub, Decision: d, Policy: d.PolicyDigest, Facts: snap.Facts(), Final: final, Error: d.Error,
-	})
+	r.note(kindDecided, body)
+	c.at.decided = body.print() // as the record does, but for lull's own action, which the state does not hold
+}
+
+// print is what makes two decisions the same for the journal.
+func (b decidedBody) print() string {
+	text, _ := json.Marshal([]any{b.Decision, b.Policy, b.Error})
+	return string(text)
+}
+
+// print is what makes two refusals of a start the same. That the clock is not to
+// be believed is one, whatever it shows.
+func (b refusedBody) print() string {
+	if b.Code == trust.Code(trust.ErrClock) {
+		return "refused " + b.Code
+	}
+	return "refused " + b.Code + " " + b.Error
 }
 
 // verify asks trust, off the loop, whether these bytes may still run, and
@@ -165,18 +181,18 @@ func (r *Runner) refuse(c candidate, pkg *trust.Package, d engine.Decision, err 
 	if d.Verdict == engine.Run {
 		d.Verdict, d.DeniedBy = engine.Deny, []string{"trusted"}
 	}
-	body := refusedBody{subject: c.subject, Stage: "start", Code: trust.Code(err), Error: err.Error(), Package: pkg.Digest}
-	look, print := refusedCheck, "refused "+body.Code+" "+body.Error
+	look := refusedCheck
 	if errors.Is(err, trust.ErrClock) { // nothing is denied: it waits for the clock, which the text tells
-		look, print = fallbackCheck, "refused "+body.Code
+		look = fallbackCheck
 		if d.Verdict != engine.Wait {
 			d.Verdict, d.DeniedBy, d.WaitsFor = engine.Wait, []string{}, []string{"clock_plausible"}
 		}
 	}
+	body := refusedBody{subject: c.subject, Stage: stageStart, Code: trust.Code(err), Error: err.Error(), Package: pkg.Digest, Decision: &d, Policy: d.PolicyDigest}
 	r.waiting[c.subject] = &waiting{candidate: c, decision: d, refusal: &body, check: r.now().Add(look), at: r.now()}
-	if r.decided[c.subject] != print {
-		r.decided[c.subject] = print
+	if c.at.decided != body.print() {
 		r.note(kindRefused, body)
+		c.at.decided = body.print()
 		r.log.Warn("refused to start", "updater", c.Updater, "action", c.Action, "code", body.Code, "err", err)
 	}
 }

@@ -45,6 +45,7 @@ type machine struct {
 
 	changed func(config.Config) // sees each configuration that comes into force; may be nil
 	daemon  *runner.Runner      // since start
+	stop    func()              // ends the daemon of the last start
 }
 
 const (
@@ -266,7 +267,7 @@ func testLogger(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(t.Output(), nil))
 }
 
-// start runs the daemon inside the test until it ends.
+// start runs the daemon inside the test until it ends, or until stop.
 func (m *machine) start() *control.Client {
 	m.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -280,7 +281,7 @@ func (m *machine) start() *control.Client {
 	m.daemon = r
 	done := make(chan error, 1)
 	go func() { done <- r.Run(ctx) }()
-	m.t.Cleanup(func() {
+	m.stop = sync.OnceFunc(func() {
 		cancel()
 		select {
 		case err := <-done:
@@ -291,6 +292,7 @@ func (m *machine) start() *control.Client {
 			m.t.Error("the daemon did not stop")
 		}
 	})
+	m.t.Cleanup(m.stop)
 	<-ready
 	return control.NewClient(m.paths.Socket)
 }

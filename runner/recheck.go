@@ -2,7 +2,9 @@ package runner
 
 import (
 	"context"
+	"maps"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/lullhq/lull/engine"
@@ -109,6 +111,7 @@ func (s subject) key() string { return s.Updater + "\x00" + s.Update + "\x00" + 
 func (r *Runner) forget(c candidate) {
 	for path, v := range r.volumes {
 		if _, ok := v.asleep[c.key()]; ok {
+			r.rememberAgain(c.subject, v)
 			v.checker.Drop(c.key())
 			delete(v.asleep, c.key())
 		}
@@ -116,6 +119,51 @@ func (r *Runner) forget(c candidate) {
 			delete(r.volumes, path)
 		}
 	}
+}
+
+// rememberAgain keeps what the re-checker saw of conditions that came and went
+// while the action slept: of these the journal has nothing.
+func (r *Runner) rememberAgain(sub subject, v *volume) {
+	w := r.waiting[sub]
+	if w == nil {
+		return
+	}
+	for name, at := range v.checker.Since(sub.key()) {
+		if w.again == nil {
+			w.again = map[string]time.Time{}
+		}
+		w.again[name] = at
+	}
+}
+
+// againSince is what is remembered of conditions that are still unmet.
+func (w *waiting) againSince(unmet []string) map[string]time.Time {
+	if w == nil {
+		return nil
+	}
+	out := maps.Clone(w.again)
+	maps.DeleteFunc(out, func(name string, _ time.Time) bool { return !slices.Contains(unmet, name) })
+	return out
+}
+
+// blockedSince tells since when each condition has been in the way of an action:
+// since the first of the decisions that all found it unmet, or, where a look
+// while it slept found it met, since it was found unmet again.
+func (r *Runner) blockedSince(c candidate) map[string]time.Time {
+	out := maps.Clone(c.at.blocked)
+	for _, v := range r.volumes {
+		if _, ok := v.asleep[c.key()]; ok {
+			r.rememberAgain(c.subject, v)
+		}
+	}
+	if w := r.waiting[c.subject]; w != nil {
+		for name, at := range w.again {
+			if since, ok := out[name]; ok && at.After(since) {
+				out[name] = at
+			}
+		}
+	}
+	return out
 }
 
 // awakened sorts out which of the candidates are worth a full decision: those

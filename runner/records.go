@@ -112,12 +112,18 @@ type verifiedBody struct {
 
 type refusedBody struct {
 	subject
-	Stage   string `json:"stage"` // register, scan, artifacts, start, self
+	Stage   string `json:"stage"` // register, scan, artifacts, self or stageStart
 	Code    string `json:"code"`
 	Error   string `json:"error"`
 	Package string `json:"package,omitempty"`
 	RetryAt string `json:"retry_at,omitempty"`
+	// Of a start: what the policies, Policy by name, made of it.
+	Decision *engine.Decision `json:"decision,omitempty"`
+	Policy   string           `json:"policy,omitempty"`
 }
+
+// stageStart is the refusal of a start.
+const stageStart = "start"
 
 // startedBody is on disk before the process exists. ID names the attempt's
 // marker and exit file; Idempotent decides what a restart after a crash does.

@@ -84,11 +84,6 @@ func (r *Runner) unregister(id, why string) error {
 	}
 	delete(r.packages, id)
 	delete(r.broken, id)
-	for sub := range r.decided {
-		if sub.Updater == id {
-			delete(r.decided, sub)
-		}
-	}
 	return nil
 }
 

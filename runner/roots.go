@@ -103,7 +103,7 @@ func (r *Runner) refreshRoots(ctx context.Context) {
 
 func (r *Runner) rootsRefreshed(ctx context.Context, done []rootBody) {
 	at := &r.roots.self.scan
-	at.retryAt = time.Time{}
+	at.retryAt, at.decided = time.Time{}, ""
 	for _, body := range done {
 		if ctx.Err() != nil {
 			return

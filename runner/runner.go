@@ -72,14 +72,13 @@ type Runner struct {
 	waiting  map[subject]*waiting
 	volumes  map[string]*volume // re-checkers of what waits, by the directory written to
 	worked   control.Work
-	decided  map[subject]string // fingerprint of the last decided record
-	broken   map[string]string  // registered updaters that the store cannot give back, and why
-	dropins  map[string]string  // drop-in id → fingerprint last taken or refused
-	syncing  bool               // the drop-in directories are being read
-	resync   bool               // and have changed since
-	rejected control.Config     // what is wrong with an edit of the configuration
-	dirs     []*watch.Watcher   // compared again now and then, see lookAgain
-	looked   time.Time          // when that was
+	broken   map[string]string // registered updaters that the store cannot give back, and why
+	dropins  map[string]string // drop-in id → fingerprint last taken or refused
+	syncing  bool              // the drop-in directories are being read
+	resync   bool              // and have changed since
+	rejected control.Config    // what is wrong with an edit of the configuration
+	dirs     []*watch.Watcher  // compared again now and then, see lookAgain
+	looked   time.Time         // when that was
 	events   map[chan journal.Record]bool
 
 	// Shared with the reflex and the watchers.
@@ -98,6 +97,7 @@ type waiting struct {
 	refusal  *refusedBody // trust's, when that is why
 	check    time.Time    // next instant at which time alone can change it; zero: none
 	at       time.Time
+	again    map[string]time.Time // condition → when a look found it unmet again, after others had found it met
 }
 
 // New opens every room under o.Paths: it takes the daemon's lock, replays the
@@ -108,7 +108,7 @@ func New(ctx context.Context, o Options) (r *Runner, err error) {
 		opt: o, paths: o.Paths, log: o.Logger, now: o.Now,
 		inbox: make(chan func(), 64), stopped: make(chan struct{}),
 		state: newState(), packages: map[string]*trust.Package{}, busy: map[string]string{},
-		waiting: map[subject]*waiting{}, volumes: map[string]*volume{}, decided: map[subject]string{}, broken: map[string]string{}, dropins: map[string]string{},
+		waiting: map[subject]*waiting{}, volumes: map[string]*volume{}, broken: map[string]string{}, dropins: map[string]string{},
 		events: map[chan journal.Record]bool{}, active: newActives(), boot: journal.BootID(),
 	}
 	r.cfg.Store(&o.Config)

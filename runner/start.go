@@ -71,7 +71,6 @@ func (r *Runner) start(ctx context.Context, c candidate, pkg *trust.Package, v *
 		return
 	}
 	delete(r.waiting, c.subject)
-	delete(r.decided, c.subject)
 	proc, err := r.exec.Start(context.WithoutCancel(ctx), r.execSpec(c, s, pkg, v, id, attempt, d, dirs))
 	if err != nil {
 		r.ended(&action{startedBody: body}, execute.Result{Outcome: execute.Failed, ExitCode: -1, Message: "could not start: " + err.Error()})

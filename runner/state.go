@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lullhq/lull/engine"
 	"github.com/lullhq/lull/runner/execute"
 	"github.com/lullhq/lull/runner/journal"
 )
@@ -74,6 +75,7 @@ type attempts struct {
 	gaveUp    bool
 	attention string
 	blocked   map[string]time.Time // condition → since when every decision found it unmet
+	decided   string               // what the last decision or refusal of a start was; "": none since the last start
 }
 
 type update struct {
@@ -217,10 +219,16 @@ func (s *state) onVerified(_ time.Time, b verifiedBody) {
 	}
 }
 
-func (s *state) onRefused(_ time.Time, b refusedBody) {
+func (s *state) onRefused(at time.Time, b refusedBody) {
 	_, up, a, ok := s.get(b.subject)
 	if !ok {
 		return
+	}
+	if b.Stage == stageStart {
+		a.decided = b.print()
+		if b.Decision != nil {
+			a.block(at, *b.Decision)
+		}
 	}
 	if up != nil && b.Stage == "artifacts" {
 		a.failures++
@@ -238,12 +246,15 @@ func (s *state) onRefused(_ time.Time, b refusedBody) {
 
 // onDecided keeps since when each condition has been in the way.
 func (s *state) onDecided(at time.Time, b decidedBody) {
-	_, _, a, ok := s.get(b.subject)
-	if !ok {
-		return
+	if _, _, a, ok := s.get(b.subject); ok {
+		a.decided = b.print()
+		a.block(at, b.Decision)
 	}
+}
+
+func (a *attempts) block(at time.Time, d engine.Decision) {
 	blocked := map[string]time.Time{}
-	for _, name := range slices.Concat(b.Decision.DeniedBy, b.Decision.WaitsFor) {
+	for _, name := range slices.Concat(d.DeniedBy, d.WaitsFor) {
 		since, known := a.blocked[name]
 		if !known {
 			since = at
@@ -260,7 +271,7 @@ func (s *state) onStarted(at time.Time, b startedBody) {
 		return
 	}
 	a.tries++
-	a.blocked = nil
+	a.blocked, a.decided = nil, ""
 	if b.Action == actionScan {
 		u.scanTried = at
 	}

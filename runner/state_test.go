@@ -244,6 +244,10 @@ func TestAConditionIsInTheWaySinceItWasFirstFoundUnmet(t *testing.T) {
 	if got := at()["user_away"]; !got.After(first) {
 		t.Errorf("user_away was met in between: got since %v, want later than %v", got, first)
 	}
+	st.add(kindRefused, refusedBody{subject: sub(actionDownload), Stage: stageStart, Code: "revoked", Decision: &engine.Decision{DeniedBy: []string{"trusted"}}})
+	if got := at(); len(got) != 1 || !got["trusted"].Equal(st.now) {
+		t.Errorf("refused: got %v, want trusted alone, since now", got)
+	}
 	st.add(kindStarted, startedBody{subject: sub(actionDownload), ID: "d"})
 	if got := at(); len(got) != 0 {
 		t.Errorf("started, and still blocked by %v", got)

@@ -3,7 +3,6 @@ package runner
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -219,7 +218,7 @@ func (r *Runner) why(ctx context.Context, id, update string) (control.Why, *engi
 		w.Code, w.Error = known.refusal.Code, known.refusal.Error
 	}
 	in, _, err := r.document(ctx, c, told)
-	return w, in, maps.Clone(c.at.blocked), err
+	return w, in, r.blockedSince(c), err
 }
 
 // subjectOf picks what to explain. It reports true, with w filled in, when
