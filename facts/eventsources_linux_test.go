@@ -224,6 +224,62 @@ func TestNetworkManagerIsToldAndRead(t *testing.T) {
 	}
 }
 
+// networkd comes to its conclusion after the kernel's event, and replaces its file.
+func TestNetworkdIsToldAndRead(t *testing.T) {
+	dir := t.TempDir()
+	state := filepath.Join(dir, networkdState)
+	if err := os.MkdirAll(filepath.Dir(state), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	say := func(online string) {
+		t.Helper()
+		if err := os.WriteFile(state+".new", []byte("# made by networkd\nOPER_STATE=routable\nONLINE_STATE="+online+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Rename(state+".new", state); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say("online")
+	g, err := New(Options{Root: dir, Live: true, SystemBus: "-"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	want := Set{"network.online": true, "network.unmetered": true}
+	changes := g.Watch(ctx, want)
+	t.Cleanup(func() {
+		cancel()
+		for range changes {
+		}
+		g.Close()
+	})
+	for _, c := range []struct {
+		says   string
+		online bool
+	}{{"offline", false}, {"online", true}, {"partial", false}} {
+		time.Sleep(100 * time.Millisecond) // the watch has begun
+		say(c.says)
+		var s Snapshot
+		for end := time.After(20 * time.Second); ; { // the new file, before it takes the place of the old one, is an event, too
+			select {
+			case <-changes:
+			case <-end:
+				t.Fatalf("%s: nobody was told; got online %v (%s)", c.says, s.Get("network.online").V, s.Get("network.online").Why)
+			}
+			if s = g.Snapshot(ctx, want, Target{}); s.Get("network.online").V == c.online {
+				break
+			}
+		}
+		if got := s.Get("network.online"); got.Source != "systemd-networkd" {
+			t.Errorf("%s: online is from %s", c.says, got.Source)
+		}
+		if got := s.Get("network.unmetered"); got.State == Known { // networkd has no notion of it
+			t.Errorf("%s: got unmetered %v from %s", c.says, got.V, got.Source)
+		}
+	}
+}
+
 func TestSleepAndWakingAreTold(t *testing.T) {
 	bus := newTestBus(t)
 	bus.Mock("logind", logindName)

@@ -26,7 +26,7 @@ type networkCollector struct {
 }
 
 func newNetwork(r *root, b *bus, c *changes) *networkCollector {
-	return &networkCollector{root: r, bus: b, changes: c, routes: routeSource(), networkd: dirSource(path.Dir(networkdState))}
+	return &networkCollector{root: r, bus: b, changes: c, routes: routeSource(), networkd: dirSource(r.at(path.Dir(networkdState)))}
 }
 
 // networkdState is replaced by networkd when something changes.
@@ -252,7 +252,15 @@ func linkUp(r *root, device string) bool {
 func (*networkCollector) close() error { return nil }
 
 func (n *networkCollector) watch(ctx context.Context, _ []bool, wake func(...fact)) {
-	both := startBoth(func() { n.bus.watch(ctx, managerName, func() { wake(networkFacts...) }) })
-	watchRoutes(ctx, func() { wake(networkFacts...) })
-	both.Wait()
+	told := func() { wake(networkFacts...) }
+	manager := startBoth(func() { n.bus.watch(ctx, managerName, told) })
+	// networkd writes what it makes of the kernel's events after them.
+	networkd := startBoth(func() {
+		if n.root.captured == nil {
+			watchDir(ctx, n.root.at(path.Dir(networkdState)), told)
+		}
+	})
+	watchRoutes(ctx, told)
+	networkd.Wait()
+	manager.Wait()
 }
