@@ -20,10 +20,10 @@ type cpuCollector struct {
 
 // cpuLook is one reading, in clock ticks of 1/100 s.
 type cpuLook struct {
-	busy, total uint64
-	own         float64 // seconds
-	at          time.Duration
-	ok          bool
+	busy, nice, total uint64
+	own               float64 // seconds
+	at                time.Duration
+	ok                bool
 }
 
 func newCPU(r *root, own *ownWork) *cpuCollector {
@@ -106,36 +106,43 @@ func (c *cpuCollector) look(at time.Duration) cpuLook {
 	if err != nil {
 		return cpuLook{}
 	}
-	busy, total, ok := parseCPUStat(data)
-	return cpuLook{busy, total, c.own.cpuSeconds(), at, ok}
+	busy, nice, total, ok := parseCPUStat(data)
+	return cpuLook{busy, nice, total, c.own.cpuSeconds(), at, ok}
 }
 
 // busyShare is the share of all processors' time between two looks that was
-// neither idle nor lull's own.
+// neither idle nor lull's own. What lull runs at the lowest priority is not among
+// the busy time in the first place, and is not taken off it again; nor is as much
+// where others ran so, which is never too calm.
 func busyShare(a, z cpuLook, cpus float64) float64 {
 	total := float64(z.total) - float64(a.total)
 	if total <= 0 || z.busy < a.busy {
 		return math.NaN()
 	}
 	own := max(0, z.own-a.own) / (cpus * max(0.001, (z.at-a.at).Seconds()))
-	return min(1, max(0, float64(z.busy-a.busy)/total-own))
+	nice := max(0, float64(z.nice)-float64(a.nice)) / total
+	return min(1, max(0, float64(z.busy-a.busy)/total-max(0, own-nice)))
 }
 
-// parseCPUStat returns the busy and the total ticks of the first line of
+// parseCPUStat returns the busy, the nice'd and all ticks of the first line of
 // /proc/stat (proc(5)): user nice system idle iowait irq softirq steal. Guest
 // time is part of user time already.
-func parseCPUStat(data []byte) (busy, total uint64, ok bool) {
+func parseCPUStat(data []byte) (busy, nice, total uint64, ok bool) {
 	l, _ := line(data)
 	l, ok = bytes.CutPrefix(l, []byte("cpu "))
 	for i := 0; ok && i < 8; i++ {
 		var v uint64
 		v, l, ok = parseUint(l)
 		total += v
-		if i != 1 && i != 3 && i != 4 { // nice, idle, iowait
+		switch i {
+		case 1:
+			nice = v
+		case 3, 4: // idle, iowait
+		default:
 			busy += v
 		}
 	}
-	return busy, total, ok
+	return busy, nice, total, ok
 }
 
 // countCPUs counts a kernel CPU list such as "0-3,6"; 0 when it is none.

@@ -194,6 +194,12 @@ func TestOwnWorkDoesNotDisturbTheCalmItWaitsFor(t *testing.T) {
 	if got := busyShare(a, z, 2); got > 0.06 || got < 0.04 {
 		t.Errorf("the others keep the processors busy for %v, want 0.05", got)
 	}
+	// At the lowest priority it is not among the busy time at all: one of two
+	// processors is somebody else's.
+	z = cpuLook{busy: 1110, nice: 90, total: 10200, own: 1, at: time.Second, ok: true}
+	if got := busyShare(a, z, 2); got > 0.51 || got < 0.49 {
+		t.Errorf("the others keep the processors busy for %v, want 0.5", got)
+	}
 	was := diskLook{ok: true}
 	now := diskLook{diskStat: diskStat{bytes: 100 << 20, busyMS: 900, queueMS: 2000}, own: 100 << 20, at: time.Second, ok: true}
 	if depth, share, ok := diskRate(was, now); !ok || depth != 0 || share != 0 {

@@ -29,8 +29,8 @@ func FuzzParsers(f *testing.F) {
 		if v, ok := parsePSI(data, "some"); ok && (v < 0 || v > 100) {
 			t.Errorf("pressure %v", v)
 		}
-		if busy, total, ok := parseCPUStat(data); ok && busy > total && total < math.MaxInt64/16 {
-			t.Errorf("busy %d of %d", busy, total)
+		if busy, nice, total, ok := parseCPUStat(data); ok && busy+nice > total && total < math.MaxInt64/16 {
+			t.Errorf("busy %d and %d of %d", busy, nice, total)
 		}
 		if n := countCPUs(s); n < 0 {
 			t.Errorf("%d processors", n)
