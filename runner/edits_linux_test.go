@@ -2,7 +2,6 @@ package runner_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,8 +10,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/lullhq/lull/runner/control"
 )
 
 // policyRecords counts the records that compiling policies left.
@@ -23,15 +20,6 @@ func (m *machine) policyRecords() (n int) {
 		}
 	}
 	return n
-}
-
-func policyDigest(t *testing.T, c *control.Client) string {
-	t.Helper()
-	s, err := c.Status(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s.Policy.Digest
 }
 
 // TestAStormOfEditsCostsOneCompileAfterIt counts compiles by their records: each

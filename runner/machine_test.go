@@ -321,3 +321,13 @@ func (m *machine) read(file string) []byte {
 	}
 	return data
 }
+
+// policyDigest asks the daemon which policies decide.
+func policyDigest(t *testing.T, c *control.Client) string {
+	t.Helper()
+	s, err := c.Status(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Policy.Digest
+}
