@@ -13,7 +13,7 @@ type batch struct {
 	bits   []uint64
 	notes  []note // of the snapshot before until one changes, see store
 	fresh  bool   // notes are this batch's own
-	stored []bool // what a collector has spoken of, by slot
+	stored uint64 // what a collector has spoken of, a bit for each slot
 	slots  slots
 	want   []bool // indexed by fact
 	now    instant
@@ -62,7 +62,8 @@ func (b *batch) same(version uint64, fs []fact) bool {
 func (b *batch) keep(fs []fact) {
 	for _, f := range fs {
 		if i := b.slots[f]; i != noSlot {
-			b.bits[i], b.stored[i] = b.before[i], true
+			b.bits[i] = b.before[i]
+			b.stored |= 1 << i
 		}
 	}
 }
@@ -158,7 +159,8 @@ func (b *batch) known(f fact, bits uint64, o *origin) {
 	if i == noSlot {
 		return
 	}
-	b.bits[i], b.stored[i] = bits, true
+	b.bits[i] = bits
+	b.stored |= 1 << i
 	if n := &b.notes[i]; n.origin != o || n.state != cellKnown || n.text != "" || n.list != nil {
 		b.write(i, note{origin: o, state: cellKnown})
 	}
@@ -170,7 +172,8 @@ func (b *batch) store(f fact, bits uint64, n note) {
 	if i == noSlot {
 		return
 	}
-	b.bits[i], b.stored[i] = bits, true
+	b.bits[i] = bits
+	b.stored |= 1 << i
 	if b.notes[i] != n {
 		b.write(i, n)
 	}

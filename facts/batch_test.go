@@ -13,7 +13,7 @@ var everySlot = func() (s slots) {
 // newBatch is a batch of its own that wants nothing yet.
 func newBatch(now instant) *batch {
 	n := len(declared)
-	return &batch{bits: make([]uint64, n), notes: make([]note, n), fresh: true, stored: make([]bool, n), want: make([]bool, n), slots: everySlot, now: now}
+	return &batch{bits: make([]uint64, n), notes: make([]note, n), fresh: true, want: make([]bool, n), slots: everySlot, now: now}
 }
 
 func (b *batch) cell(f fact) cell { return cell{b.bits[f], b.notes[f]} }

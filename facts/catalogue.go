@@ -19,7 +19,9 @@ func declare(d Desc) fact {
 	if d.Cost == "" {
 		d.Cost = costRead
 	}
-	declared = append(declared, d)
+	if declared = append(declared, d); len(declared) > maxSlots {
+		panic("more facts than a snapshot has room for")
+	}
 	limits = append(limits, limitsOf(d))
 	return fact(len(declared) - 1)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"math"
+	"math/bits"
 	"reflect"
 	"sync"
 	"time"
@@ -90,7 +91,6 @@ type plan struct {
 	steady     steadied
 	bits       []uint64 // what they said last; nil: nothing yet
 	notes      []note
-	stored     []bool   // room for a batch's
 	primers    []primer // those of them that have rates
 }
 
@@ -161,8 +161,7 @@ func (g *Gatherer) Snapshot(ctx context.Context, want Set, t Target) Snapshot {
 	b := &g.batch // kept, so that the bits are the only allocation
 	b.bits, b.notes, b.fresh, b.before = make([]uint64, len(p.wanted)), p.notes, false, p.bits
 	b.slots, b.want, b.path, b.now = p.slots, p.want, t.Path, g.instant()
-	b.stored = p.stored
-	clear(b.stored)
+	b.stored = 0
 	g.prime(ctx, p, b)
 	g.ask(ctx, p, b)
 	b.fillGaps(p.wanted)
@@ -201,7 +200,8 @@ func (g *Gatherer) ask(ctx context.Context, p *plan, b *batch) {
 	skip := stamp != 0 && stamp == p.steady.stamp && b.now.boot < p.steady.until
 	if skip {
 		for _, i := range p.steady.slots {
-			b.bits[i], b.stored[i] = b.before[i], true
+			b.bits[i] = b.before[i]
+			b.stored |= 1 << i
 		}
 	} else {
 		p.steady.stamp = 0
@@ -259,9 +259,12 @@ const noSource = "no source on this platform"
 
 // fillGaps makes wanted facts that nobody mentioned unknown.
 func (b *batch) fillGaps(wanted []fact) {
-	for i, stored := range b.stored {
-		if !stored {
-			b.unknown(wanted[i], noSource)
+	if bits.OnesCount64(b.stored) == len(wanted) {
+		return
+	}
+	for i, f := range wanted {
+		if b.stored&(1<<i) == 0 {
+			b.unknown(f, noSource)
 		}
 	}
 }
@@ -317,7 +320,7 @@ func (g *Gatherer) newPlan(want Set) *plan {
 		}
 	}
 	p.seen, p.steady.which = make([]uint64, len(p.collectors)), make([]bool, len(p.collectors))
-	p.notes, p.stored = make([]note, len(p.wanted)), make([]bool, len(p.wanted))
+	p.notes = make([]note, len(p.wanted))
 	return p
 }
 

@@ -362,9 +362,10 @@ func (p *presenceCollector) lookAtTerminals(now instant) {
 	n := &p.nodes
 	if n.behind.due(now.boot, p.changes.since(n.switches, now.boot)) {
 		n.used = n.used[:0]
+		told := slices.ContainsFunc(n.all, func(t terminalNode) bool { return t.path == n.front })
 		for i, t := range n.all {
 			n.look(i)
-			if t.path == n.front || !virtualTerminal(t.path) {
+			if !told || t.path == n.front || !virtualTerminal(t.path) {
 				n.used = append(n.used, i)
 			}
 		}

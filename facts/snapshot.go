@@ -21,7 +21,10 @@ type Snapshot struct {
 // wanted facts only.
 type slots []uint8
 
-const noSlot = 255 // the fact is not wanted
+const (
+	noSlot   = 255 // the fact is not wanted
+	maxSlots = 64  // as a batch has a bit for each
+)
 
 // cell returns what was stored of f, and whether anything was.
 func (s *Snapshot) cell(f fact) (c cell, ok bool) {

@@ -214,6 +214,13 @@ func TestTerminalsBehindTheOneInFrontAreLookedAtWhenTheyMayHaveBeenUsed(t *testi
 			t.Errorf("%s: got %v, want %v", what, got, want)
 		}
 	}
+	switchTo := func(terminal string) {
+		t.Helper()
+		front = terminal
+		if _, err := unix.Write(event, binary.NativeEndian.AppendUint64(nil, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	look("nobody typed for long", 30*time.Minute+time.Second-ttyStep)
 	used("pts/0", 20*time.Minute)
 	look("somebody did at a pseudo terminal", 20*time.Minute+time.Second-ttyStep)
@@ -221,16 +228,18 @@ func TestTerminalsBehindTheOneInFrontAreLookedAtWhenTheyMayHaveBeenUsed(t *testi
 	look("and at the one in front", 10*time.Minute+time.Second-ttyStep)
 	used("tty2", 5*time.Minute)
 	look("the one behind is not looked at", 10*time.Minute+2*time.Second-ttyStep)
-	front = "/dev/tty2"
-	if _, err := unix.Write(event, binary.NativeEndian.AppendUint64(nil, 1)); err != nil {
-		t.Fatal(err)
-	}
+	switchTo("/dev/tty2")
 	look("it comes to the front", 5*time.Minute+2*time.Second-ttyStep)
 	used("tty2", 4*time.Minute)
 	look("and is used there", 4*time.Minute+time.Second-ttyStep)
 	used("tty1", 3*time.Minute)
 	boot, wall = boot+lookAgain, wall.Add(lookAgain)
 	look("a minute later all are looked at", 4*time.Minute+time.Second-ttyStep)
+	switchTo("rubbish")
+	used("tty1", time.Minute)
+	look("nobody knows which is in front", time.Minute+time.Second-ttyStep)
+	used("tty2", 30*time.Second)
+	look("nor now", 31*time.Second-ttyStep)
 }
 
 // The kernel says which virtual terminal is in front, and is asked in a way that
