@@ -65,8 +65,9 @@ func (r *Rechecker) Set(id string, in *Input, d Decision) {
 	if _, known := r.waiting[id]; !known {
 		r.order = append(r.order, id)
 	}
-	copied := *in
-	r.waiting[id] = &waiter{in: &copied, unmet: slices.Concat(d.DeniedBy, d.WaitsFor), since: r.since(id)}
+	own := *in
+	own.Facts, own.Meta, own.Clock = Section{}, Section{}, Section{} // 20 KB each action, and r.shared counts
+	r.waiting[id] = &waiter{in: &own, unmet: slices.Concat(d.DeniedBy, d.WaitsFor), since: r.since(id)}
 	r.Share(in.Facts, in.Meta, in.Clock)
 }
 
