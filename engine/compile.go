@@ -149,7 +149,6 @@ func builtinNames() []string {
 // A program is a compiled tree, ready to be queried.
 type program struct {
 	compiler *ast.Compiler
-	modules  map[string]*ast.Module // as parsed, before the compiler's rewriting
 	store    storage.Store
 	txn      storage.Transaction // read-only, never ends: the store never changes
 	data     dataCache
@@ -162,31 +161,32 @@ type program struct {
 	count      atomic.Uint64 // evaluations, whole or partial
 }
 
-// compileTree compiles t; problems go to diags, and then the program is nil.
-func compileTree(ctx context.Context, t *tree, schema any, diags *diagnostics) *program {
-	p := &program{compiler: newCompiler(schema, t.data)}
+// compileTree compiles t, and returns the rules as they were written, too; problems
+// go to diags, and then the program is nil.
+func compileTree(ctx context.Context, t *tree, schema any, diags *diagnostics) (p *program, mods map[string]*ast.Module) {
+	p = &program{compiler: newCompiler(schema, t.data)}
 	var others sync.WaitGroup
 	others.Go(func() { p.compiler.QueryCompiler() }) // makes types of the schema, which takes a while
-	p.modules = parseRules(t.rules, diags)
+	mods = parseRules(t.rules, diags)
 	if others.Wait(); diags.failed() {
-		return nil
+		return nil, nil
 	}
 	var err error
 	if p.data, err = newDataCache(t.data); err != nil {
 		diags.errorf(position{}, "", "%v", err)
-		return nil
+		return nil, nil
 	}
-	asWritten := foldNumbers(p.modules, p.data)
-	p.compiler.Compile(p.modules) // compiles copies
+	asWritten := foldNumbers(mods, p.data)
+	p.compiler.Compile(mods) // compiles copies
 	if asWritten(); p.compiler.Failed() {
 		diags.addAST("", p.compiler.Errors)
-		return nil
+		return nil, nil
 	}
 	if err := p.prepare(ctx, t.data); err != nil {
 		diags.errorf(position{}, "", "%v", err)
-		return nil
+		return nil, nil
 	}
-	return p
+	return p, mods
 }
 
 func (p *program) prepare(ctx context.Context, data *node) error {

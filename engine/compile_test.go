@@ -11,14 +11,14 @@ import (
 // works on copies.
 func TestTheCompilerLeavesTheRulesAsTheyWereWritten(t *testing.T) {
 	tree, diags := buildTree([]Layer{{Name: "embedded", FS: policies.FS}})
-	p := compileTree(context.Background(), tree, nil, &diags)
+	p, mods := compileTree(context.Background(), tree, nil, &diags)
 	if p == nil {
 		t.Fatal(diags)
 	}
 	written := parseRules(tree.rules, &diags)
 	rewritten := 0
 	for name, want := range written {
-		if got := p.modules[name]; got.String() != want.String() {
+		if got := mods[name]; got.String() != want.String() {
 			t.Errorf("%s is now\n%v\nwant\n%v", name, got, want)
 		}
 		if p.compiler.Modules[name].String() != want.String() {

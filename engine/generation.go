@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // A Generation is one loaded set of policies. It never changes, and is safe for
@@ -70,12 +72,13 @@ func (g *Generation) condition(name string) (Condition, bool) {
 func load(ctx context.Context, t *tree, s *schema) (*Generation, diagnostics) {
 	var diags, probed diagnostics
 	g := &Generation{digest: t.digest, tree: t, schema: s}
-	if g.prog = compileTree(ctx, t, s.forOPA(), &diags); g.prog == nil {
+	var mods map[string]*ast.Module // not kept: a resting daemon has no use for them
+	if g.prog, mods = compileTree(ctx, t, s.forOPA(), &diags); g.prog == nil {
 		return nil, diags
 	}
 	var others sync.WaitGroup
 	others.Go(func() { g.probe(ctx, s.kinds(), &probed) })
-	g.describe(&diags)
+	g.describe(mods, &diags)
 	if others.Wait(); !diags.failed() {
 		diags = append(diags, probed...)
 	}
@@ -88,8 +91,8 @@ func load(ctx context.Context, t *tree, s *schema) (*Generation, diagnostics) {
 
 // describe reads conditions, requirements and thresholds, and whether they fit
 // each other.
-func (g *Generation) describe(diags *diagnostics) {
-	kinds, mods, data := g.schema.kinds(), g.prog.modules, g.tree.data
+func (g *Generation) describe(mods map[string]*ast.Module, diags *diagnostics) {
+	kinds, data := g.schema.kinds(), g.tree.data
 	known := conditions(mods, diags)
 	g.requirements = requirements(data, known, kinds, diags)
 	dataReads(mods, data, "requirements", diags)

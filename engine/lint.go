@@ -13,9 +13,11 @@ import (
 // Check looks for forms that are legal Rego and dangerous or useless here:
 // whatever lets silence mean yes is an error, the rest a warning or a note.
 func (g *Generation) Check() []Diagnostic {
-	l := &linter{schema: g.schema, tainted: taintedArguments(g.prog.modules), reads: newReadFinder(g.prog.compiler)}
-	for _, name := range slices.Sorted(maps.Keys(g.prog.modules)) {
-		l.module(g.prog.modules[name])
+	var none diagnostics // they were parsed before
+	mods := parseRules(g.tree.rules, &none)
+	l := &linter{schema: g.schema, tainted: taintedArguments(mods), reads: newReadFinder(g.prog.compiler)}
+	for _, name := range slices.Sorted(maps.Keys(mods)) {
+		l.module(mods[name])
 	}
 	diags := slices.Concat(l.diags, g.untested(), g.warnings)
 	sortDiagnostics(diags)
