@@ -106,15 +106,18 @@ func (e *Engine) Reload(ctx context.Context) (changed bool, err error) {
 		return false, nil
 	}
 	var g *Generation
-	if !diags.failed() {
+	rejected := t.digest
+	if diags.failed() {
+		rejected = t.raw // a file that cannot be read is in no tree: its digest may be that of the set in force
+	} else {
 		var more diagnostics
 		g, more = load(ctx, t, s)
 		diags = append(diags, more...)
 	}
 	if g == nil {
 		errs := diags.only(func(sev string) bool { return sev == SeverityError })
-		e.reject(t.digest, errs)
-		return false, &LoadError{Digest: t.digest, Diagnostics: errs}
+		e.reject(rejected, errs)
+		return false, &LoadError{Digest: rejected, Diagnostics: errs}
 	}
 	e.adopt(g, false)
 	e.keep(t)

@@ -110,6 +110,10 @@ func TestABrokenEditLeavesTheLastGoodSetInForce(t *testing.T) {
 	if changed, err = e.Reload(ctx); changed || err != nil {
 		t.Errorf("the same edit again: got %v, %v, want nothing new", changed, err)
 	}
+	content = map[string]string{"thresholds/data.yaml": "x: ["}
+	if _, err = e.Reload(ctx); !errors.As(err, &bad) || bad.Digest == good.Digest() || bad.Digest == "" {
+		t.Errorf("a file that is no YAML: got %v, rejected %q, want a digest of its own", err, bad.Digest)
+	}
 	content = map[string]string{}
 	if changed, err = e.Reload(ctx); changed || err != nil || e.Status().Rejected != "" {
 		t.Errorf("the edit taken back: got %v, %v, %+v, want no rejection left", changed, err, e.Status())
