@@ -108,3 +108,19 @@ func overflowed(w *Watcher) (lost bool) {
 		}
 	}
 }
+
+// What a recheck finds is watched from then on.
+func TestARecheckWatchesWhatItFinds(t *testing.T) {
+	dir := t.TempDir()
+	w := start(t, dir)
+	w.Recheck()
+	sees(t, w, "the first call")
+	w.deafen(t)
+	sub := filepath.Join(dir, "sub")
+	must(t, os.Mkdir(sub, 0o755))
+	must(t, os.WriteFile(filepath.Join(sub, "x.rego"), []byte("1"), 0o644))
+	w.Recheck()
+	sees(t, w, "a directory of which no event told")
+	must(t, os.WriteFile(filepath.Join(sub, "x.rego"), []byte("2"), 0o644))
+	sees(t, w, "an edit in it")
+}

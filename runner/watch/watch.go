@@ -180,12 +180,23 @@ func (w *Watcher) place() {
 		target := dir
 		if !w.opt.Steady {
 			w.add(existingParent(dir))
+			w.ways(dir)
 		}
 		if real, err := filepath.EvalSymlinks(dir); err == nil && real != dir && !w.opt.Steady {
 			target = real
 			w.add(existingParent(real))
 		}
 		w.walk(target)
+	}
+}
+
+// ways watches where the links on the way to dir stand: one that is swapped is
+// seen nowhere else.
+func (w *Watcher) ways(dir string) {
+	for parent := filepath.Dir(dir); parent != filepath.Dir(parent); parent = filepath.Dir(parent) {
+		if info, err := os.Lstat(parent); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			w.add(filepath.Dir(parent))
+		}
 	}
 }
 

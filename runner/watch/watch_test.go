@@ -74,6 +74,52 @@ func TestASymlinkSwapAsKubernetesDoesItIsSeen(t *testing.T) {
 	sees(t, w, "the swap")
 }
 
+func TestASwappedLinkOnTheWayToADirectoryIsSeen(t *testing.T) {
+	base := t.TempDir()
+	for _, v := range []string{"v1", "v2"} {
+		must(t, os.MkdirAll(filepath.Join(base, v, "lull", "policies"), 0o755))
+		must(t, os.WriteFile(filepath.Join(base, v, "lull", "policies", "x.rego"), []byte(v), 0o644))
+	}
+	must(t, os.Mkdir(filepath.Join(base, "etc"), 0o755))
+	swap := func(to string) {
+		must(t, os.Symlink(filepath.Join(base, to), filepath.Join(base, "etc", "new")))
+		must(t, os.Rename(filepath.Join(base, "etc", "new"), filepath.Join(base, "etc", "site")))
+	}
+	swap("v1")
+	w := start(t, filepath.Join(base, "etc", "site", "lull", "policies"))
+	swap("v2")
+	sees(t, w, "the swap two levels above")
+	must(t, os.WriteFile(filepath.Join(base, "v2", "lull", "policies", "x.rego"), []byte("3"), 0o644))
+	sees(t, w, "an edit where the link leads now")
+}
+
+func TestAnEditOfAFileThatALinkLeadsToIsSeen(t *testing.T) {
+	dir, elsewhere := t.TempDir(), t.TempDir()
+	file := filepath.Join(elsewhere, "x.rego")
+	must(t, os.WriteFile(file, []byte("1"), 0o644))
+	must(t, os.Symlink(file, filepath.Join(dir, "x.rego")))
+	w := start(t, dir)
+	must(t, os.WriteFile(file, []byte("2"), 0o644))
+	sees(t, w, "the edit behind the link")
+}
+
+// An editor that never rests does not keep an edit out of force for ever.
+func TestEditsWithoutAnEndAreToldNonetheless(t *testing.T) {
+	dir := t.TempDir()
+	w, err := New(Options{Dirs: []string{dir}, Debounce: time.Second, MaxWait: 1500 * time.Millisecond})
+	must(t, err)
+	t.Cleanup(func() { w.Close() })
+	for begin := time.Now(); time.Since(begin) < 5*time.Second; time.Sleep(20 * time.Millisecond) {
+		must(t, os.WriteFile(filepath.Join(dir, "x.rego"), []byte("x"), 0o644))
+		select {
+		case <-w.C():
+			return
+		default:
+		}
+	}
+	t.Error("five seconds of edits were not told")
+}
+
 func TestAStormOfEditsIsToldFewTimes(t *testing.T) {
 	dir := t.TempDir()
 	w := start(t, dir)
