@@ -3,10 +3,13 @@ package facts
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // disturbance is what is known about reasons not to disturb: by whom, and what
@@ -157,12 +160,39 @@ func (p *presenceCollector) recording(now time.Duration) (bool, error) {
 	if p.sound.due(now, p.soundCards().since(now)) {
 		p.findMicrophones()
 	}
+	why := p.soundErr
 	for _, m := range p.microphones {
-		if status, err := m.read(); err == nil && bytes.Contains(status, []byte("state: RUNNING")) {
+		status, err := m.read()
+		if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) {
+			continue // unplugged
+		}
+		running, ok := capturing(status)
+		switch {
+		case running:
 			return true, nil
+		case err != nil || !ok:
+			why = cmp.Or(why, error(errMicrophone))
 		}
 	}
-	return false, p.soundErr
+	return false, why
+}
+
+var errMicrophone = errors.New("whether a microphone is in use cannot be read in /proc/asound")
+
+// capturing reads the status file of what can record (sound/core/pcm.c): "closed",
+// or "state: " and a word.
+func capturing(status []byte) (running, ok bool) {
+	state, open := bytes.CutPrefix(status, []byte("state: "))
+	if !open {
+		return false, bytes.Equal(bytes.TrimSpace(status), []byte("closed"))
+	}
+	state, _ = line(state)
+	for i, known := range []string{"RUNNING", "OPEN", "SETUP", "PREPARED", "XRUN", "DRAINING", "PAUSED", "SUSPENDED", "DISCONNECTED"} {
+		if string(state) == known {
+			return i == 0, true
+		}
+	}
+	return false, false
 }
 
 func (p *presenceCollector) soundCards() *subsystem {

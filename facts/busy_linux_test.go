@@ -42,6 +42,9 @@ func TestBusyIsUnknownWhereSomebodyShouldTellAndDoesNot(t *testing.T) {
 	screen := map[string]string{"sys/class/drm/card0-eDP-1/status": "connected"}
 	unplugged := map[string]string{"sys/class/drm/card0-VGA-1/status": "disconnected"}
 	microphone := map[string]string{"proc/asound/card0/pcm0c/sub0/status": "state: RUNNING"}
+	heard := func(status string) map[string]string {
+		return map[string]string{"proc/asound/card0/pcm0c/sub0/status": status}
+	}
 	here := func(r agentReport) []agentReport {
 		r.agentKey = agentKey{uint32(os.Getuid()), "c1"}
 		return []agentReport{r}
@@ -72,6 +75,10 @@ func TestBusyIsUnknownWhereSomebodyShouldTellAndDoesNot(t *testing.T) {
 		{"no session manager, no screen: nothing can be shown", unplugged, nil, none, nil, cellKnown, cellNotApplicable},
 		{"no bus, nothing at all", bare, nil, errNoBus, nil, cellKnown, cellNotApplicable},
 		{"no session manager, a microphone in use", microphone, nil, none, nil, cellKnown, cellKnown},
+		{"a microphone that is open and silent", heard("state: PREPARED\n"), nil, none, nil, cellKnown, cellNotApplicable},
+		{"a microphone that is not in use", heard("closed\n"), nil, none, nil, cellKnown, cellNotApplicable},
+		{"a microphone that says what cannot be", heard("state: RUN"), nil, none, nil, cellUnknown, cellUnknown},
+		{"a microphone that says nothing", heard(""), nil, none, nil, cellUnknown, cellUnknown},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := plant(t, maps.Clone(c.files))

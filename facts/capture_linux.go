@@ -101,7 +101,7 @@ var captureRules = []struct {
 	{"/proc/cpuinfo", ifContains(" hypervisor", "flags\t\t: fpu hypervisor")},
 	{"/proc/1/environ", containerVariable},
 	{"/proc/sys/kernel/osrelease", ifContains("WSL", "0-WSL")},
-	{"/proc/asound/card#/pcm#c/sub#/status", ifContains("state: RUNNING", "state: RUNNING")},
+	{"/proc/asound/card#/pcm#c/sub#/status", microphoneState},
 	{"/run/systemd/netif/state", networkdLines},
 	{"/sys/hypervisor/type", wordsOr("hypervisor", "xen", "kvm")},
 	{kernelsSysfs, wholeNumber},

@@ -81,6 +81,17 @@ func firstNumber(s string) string {
 	return strconv.FormatFloat(v, 'f', 2, 64)
 }
 
+// microphoneState keeps what capturing makes of it.
+func microphoneState(s string) string {
+	switch running, ok := capturing([]byte(s)); {
+	case running:
+		return "state: RUNNING"
+	case ok:
+		return "closed"
+	}
+	return "unknown"
+}
+
 // ifContains says a fixed thing of a file that contains a sign.
 func ifContains(sign, say string) filter {
 	return func(s string) string {

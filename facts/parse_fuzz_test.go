@@ -14,7 +14,7 @@ import (
 func FuzzParsers(f *testing.F) {
 	for _, s := range []string{
 		"some avg10=0.12 avg60=0.00 avg300=0.00 total=1\nfull avg10=1.00 avg60=0.00 avg300=0.00 total=1\n",
-		"cpu  1 2 3 4 5 6 7 8 9 10\n", "0-3,6\n", "MemTotal: 1 kB\nMemAvailable: 5 kB\n",
+		"cpu  1 2 3 4 5 6 7 8 9 10\n", "state: RUNNING\nowner_pid   : 5\n", "closed\n", "0-3,6\n", "MemTotal: 1 kB\nMemAvailable: 5 kB\n",
 		"24 1 0:21 / /proc rw,relatime shared:1 - proc proc rw\n", "1 2 3 4 5 6 7 8 9 10 11",
 		"Iface\tDestination\tGateway\neth0\t00000000\t0101A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n",
 		`{"a": {"value": 1, "max_age_seconds": 3}}`, `{"idle_seconds": 3, "busy": {"call": 1}}`,
@@ -31,6 +31,9 @@ func FuzzParsers(f *testing.F) {
 		}
 		if busy, nice, total, ok := parseCPUStat(data); ok && busy+nice > total && total < math.MaxInt64/16 {
 			t.Errorf("busy %d and %d of %d", busy, nice, total)
+		}
+		if running, ok := capturing(data); running && !ok || ok && !strings.HasPrefix(s, "state: ") && strings.TrimSpace(s) != "closed" {
+			t.Errorf("a microphone in use: %v, of %q", running, s)
 		}
 		if n := countCPUs(s); n < 0 {
 			t.Errorf("%d processors", n)
