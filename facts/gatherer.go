@@ -90,6 +90,7 @@ type plan struct {
 	seen       []uint64 // the versions of what they said last, see batch.unchanged
 	steady     steadied
 	bits       []uint64 // what they said last; nil: nothing yet
+	spare      []uint64 // for the snapshots to come
 	notes      []note
 	primers    []primer // those of them that have rates
 }
@@ -158,8 +159,12 @@ func (g *Gatherer) Snapshot(ctx context.Context, want Set, t Target) Snapshot {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	p := g.plan(want)
-	b := &g.batch // kept, so that the bits are the only allocation
-	b.bits, b.notes, b.fresh, b.before = make([]uint64, len(p.wanted)), p.notes, false, p.bits
+	b := &g.batch // kept, so that the bits are the only allocation, of several snapshots at once
+	if len(p.spare) < len(p.wanted) {
+		p.spare = make([]uint64, 8*len(p.wanted))
+	}
+	b.bits, p.spare = p.spare[:len(p.wanted):len(p.wanted)], p.spare[len(p.wanted):]
+	b.notes, b.fresh, b.before = p.notes, false, p.bits
 	b.slots, b.want, b.path, b.now = p.slots, p.want, t.Path, g.instant()
 	b.stored = 0
 	g.prime(ctx, p, b)

@@ -290,11 +290,13 @@ func whyNot(path string, err error) string {
 // parseUint reads the decimal number at the start of b, after blanks, and
 // returns what follows it.
 func parseUint(b []byte) (v uint64, rest []byte, ok bool) {
-	b = bytes.TrimLeft(b, " \t")
+	for len(b) > 0 && (b[0] == ' ' || b[0] == '\t') {
+		b = b[1:]
+	}
 	i := 0
 	for ; i < len(b) && b[i] >= '0' && b[i] <= '9'; i++ {
 		d := uint64(b[i] - '0')
-		if v > (1<<63-d)/10 {
+		if v >= (1<<63-9)/10 && v > (1<<63-d)/10 {
 			return 0, b, false
 		}
 		v = v*10 + d

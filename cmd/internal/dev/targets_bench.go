@@ -31,7 +31,7 @@ var benchEngine = fromBenchmarks("./engine", []bench{
 })
 
 var benchFacts = fromBenchmarks("./facts", []bench{
-	{"facts.snapshot_ratio", "Snapshot", "ratio", 1, nil},
+	{"facts.snapshot_ratio", "Snapshot", "ratio", 1, []peer{{"Snapshot", "cpu-ns/snapshot"}, {"Snapshot", "cpu-ns/bare"}}},
 	{"facts.snapshot_allocs", "Snapshot", "allocs/op", 1, []peer{{"Gopsutil", "allocs/op"}}},
 })
 
