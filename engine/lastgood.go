@@ -54,6 +54,17 @@ func replaceFile(name string, data []byte) error {
 	return err
 }
 
+// LastGood loads the set that an [Engine] with the state directory dir keeps, for
+// who wants to look at what decides while the files are broken. Without such a
+// set it returns neither a generation nor an error.
+func LastGood(ctx context.Context, dir string, schema []byte) (*Generation, error) {
+	s, err := newSchema(schema)
+	if err != nil {
+		return nil, err
+	}
+	return loadLastGood(ctx, dir, s)
+}
+
 // loadLastGood loads what saveLastGood wrote. Without such a file it returns
 // neither a generation nor an error.
 func loadLastGood(ctx context.Context, dir string, s *schema) (*Generation, error) {

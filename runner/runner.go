@@ -201,6 +201,12 @@ func OpenEngine(ctx context.Context, paths config.Paths, log *slog.Logger) (*eng
 	})
 }
 
+// LastGoodPolicies are the policies that the daemon of these paths decides with
+// while the files are broken; nil without an error where it keeps none.
+func LastGoodPolicies(ctx context.Context, paths config.Paths) (*engine.Generation, error) {
+	return engine.LastGood(ctx, paths.State, CheckSchemaOf(paths))
+}
+
 // OfflineEngine is OpenEngine for a command that must leave no trace: nothing
 // is read from or written to the state directory. Only the embedded defaults,
 // these directories and what is laid over them count, and of paths the types of

@@ -45,16 +45,69 @@ func (a *app) writeJSON(data []byte) error {
 func (a *app) policyListCommand(dirs *[]string) *cobra.Command {
 	return &cobra.Command{
 		Use: "list", Short: "List the conditions, who needs them, and the thresholds", Args: exactly(),
+		Long: `Lists the policies in force: every condition, what an action does while it is
+unmet and which kinds need it, then every threshold with the file that set it.
+While the files are broken it lists the last good ones, which go on deciding, and
+says what is wrong.`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			eng, err := a.engine(c.Context(), *dirs)
+			g, rejected, err := a.policiesInForce(c.Context(), *dirs)
 			if err != nil {
 				return err
 			}
-			g := eng.Generation()
 			list := map[string]any{"digest": g.Digest(), "conditions": g.Conditions(), "thresholds": g.Thresholds()}
-			return a.show("PolicyList", list, func(s *screen) { printPolicies(s, g) })
+			if rejected != nil {
+				list["rejected"] = rejected
+			}
+			return a.show("PolicyList", list, func(s *screen) {
+				printInForce(s, g, rejected)
+				printPolicies(s, g)
+			})
 		},
 	}
+}
+
+// policyRejection is an edit that is not in force.
+type policyRejection struct {
+	Digest   string              `json:"digest"`
+	Since    *time.Time          `json:"since,omitempty"` // as the daemon says, if it runs
+	Problems []engine.Diagnostic `json:"problems"`
+}
+
+// policiesInForce are those that decide: where the machine's do not load, the last
+// good ones, and what was rejected.
+func (a *app) policiesInForce(ctx context.Context, dirs []string) (*engine.Generation, *policyRejection, error) {
+	eng, err := a.engine(ctx, dirs)
+	if err == nil {
+		return eng.Generation(), nil, nil
+	}
+	var broken *engine.LoadError
+	if len(dirs) > 0 || !errors.As(err, &broken) {
+		return nil, nil, err
+	}
+	g, kept := runner.LastGoodPolicies(ctx, a.paths())
+	if g == nil {
+		return nil, nil, errors.Join(err, kept)
+	}
+	r := &policyRejection{Digest: broken.Digest, Problems: broken.Diagnostics}
+	if st, err := a.client().Status(ctx); err == nil && st.Policy.Rejected == r.Digest {
+		r.Since = st.Policy.RejectedSince
+	}
+	return g, r, nil
+}
+
+func printInForce(s *screen, g *engine.Generation, rejected *policyRejection) {
+	s.line("policies  %s", short(g.Digest()))
+	if rejected != nil {
+		when := ""
+		if rejected.Since != nil {
+			when = " " + ago(rejected.Since, time.Now())
+		}
+		s.line("%s  an edit (%s) was rejected%s; the last good ones decide", s.red("rejected"), short(rejected.Digest), when)
+		for _, d := range rejected.Problems {
+			s.line("%s  %s", s.red("problem"), d)
+		}
+	}
+	s.line("")
 }
 
 func printPolicies(s *screen, g *engine.Generation) {
@@ -225,15 +278,20 @@ Stock OPA decides the same on it:
 			if left, err := os.ReadDir(args[0]); err == nil && len(left) > 0 {
 				return coded(exitFailed, fmt.Errorf("export: %s is not empty", args[0]), "name a directory that is empty or does not exist")
 			}
-			eng, err := a.engine(c.Context(), *dirs)
+			g, rejected, err := a.policiesInForce(c.Context(), *dirs)
 			if err != nil {
 				return err
 			}
-			if err := eng.Generation().Export(args[0]); err != nil {
+			if err := g.Export(args[0]); err != nil {
 				return err
 			}
-			res := map[string]any{"dir": args[0], "digest": eng.Generation().Digest(), "at": time.Now().UTC().Format(time.RFC3339)}
-			return a.show("PolicyExport", res, func(s *screen) { s.line("wrote the policies in force to %s", args[0]) })
+			res := map[string]any{"dir": args[0], "digest": g.Digest(), "at": time.Now().UTC().Format(time.RFC3339)}
+			return a.show("PolicyExport", res, func(s *screen) {
+				if rejected != nil {
+					s.line("the files are broken, as lull policy check shows; these are the last good policies, which decide")
+				}
+				s.line("wrote the policies in force to %s", args[0])
+			})
 		},
 	}
 }
