@@ -27,7 +27,7 @@ func (r *Runner) Freeze(updater string) bool {
 }
 
 // OwnWork is what the facts are told to leave out.
-func (r *Runner) OwnWork() facts.Own { return r.ownWork() }
+func (r *Runner) OwnWork() facts.Own { return r.factsOptions().Own() }
 
 // Evaluations is how often OPA has evaluated the policies in force.
 func (r *Runner) Evaluations() uint64 { return r.engine.Generation().Evaluations() }

@@ -10,11 +10,7 @@ import (
 // of the facts. A record that cannot be written is a warning: lull works
 // without it.
 func (r *Runner) openFacts() (err error) {
-	r.facts, err = facts.New(facts.Options{
-		Root: r.opt.Machine, Live: r.opt.Machine != "",
-		LocalDir: r.paths.FactsLocal, LocalTypes: r.paths.FactTypes, AgentSocket: r.paths.AgentSocket, Own: r.ownWork, Now: r.now, Logger: r.log,
-	})
-	if err != nil {
+	if r.facts, err = facts.New(r.factsOptions()); err != nil {
 		return fmt.Errorf("open facts: %w", err)
 	}
 	if r.history, err = facts.OpenRecorder(r.paths.FactsLog); err != nil {
@@ -22,6 +18,13 @@ func (r *Runner) openFacts() (err error) {
 		r.history = nil
 	}
 	return nil
+}
+
+func (r *Runner) factsOptions() facts.Options {
+	return facts.Options{
+		Root: r.opt.Machine, Live: r.opt.Machine != "",
+		LocalDir: r.paths.FactsLocal, LocalTypes: r.paths.FactTypes, AgentSocket: r.paths.AgentSocket, Own: r.ownWork, Now: r.now, Logger: r.log,
+	}
 }
 
 // ownWork names what lull itself runs, so that the facts leave it out.
