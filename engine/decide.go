@@ -30,7 +30,7 @@ func (g *Generation) decide(ctx context.Context, in *Input, deadline time.Durati
 	t, err := g.prog.eval(ctx, g.prog.query, in, deadline)
 	switch {
 	case topdown.IsCancel(err):
-		return failure(PolicyTimeout, fmt.Sprintf("the policies did not answer within %v; opa eval --profile on lull policy export shows which rule takes so long", deadline))
+		return failure(PolicyTimeout, unanswered(deadline)+"; opa eval --profile on lull policy export shows which rule takes so long")
 	case err != nil:
 		return failure(PolicyError, err.Error())
 	case t == nil:
@@ -40,6 +40,10 @@ func (g *Generation) decide(ctx context.Context, in *Input, deadline time.Durati
 		return failure(PolicyError, err.Error())
 	}
 	return d
+}
+
+func unanswered(deadline time.Duration) string {
+	return fmt.Sprintf("the policies did not answer within %v", deadline)
 }
 
 // answer is the variable of every compiled query.

@@ -115,11 +115,12 @@ func (g *Generation) probe(ctx context.Context, kinds []string, diags *diagnosti
 		d := g.decide(ctx, in, probeDeadline)
 		switch {
 		case d.Error != "" && kind != "":
-			hint := "decision.rego shows the shape"
+			hint, why := "decision.rego shows the shape", d.Error
 			if len(d.WaitsFor) == 1 && d.WaitsFor[0] == PolicyTimeout {
-				hint = "a rule loops, or makes something huge"
+				hint = "a rule loops, or makes something huge: opa eval --profile with the rule files tells which"
+				why = unanswered(probeDeadline)
 			}
-			diags.errorf(position{}, hint, "action %q without any fact gets no decision: %s", kind, d.Error)
+			diags.errorf(position{}, hint, "action %q without any fact gets no decision: %s", kind, why)
 			return
 		case d.Verdict == Run:
 			diags.errorf(position{}, "a condition is met although nothing is known; lull policy check finds such rules",

@@ -40,7 +40,7 @@ func (c comparison) words() string {
 	if pretty, err := format.Ast(c.expr); err == nil {
 		text = string(pretty)
 	}
-	text = lineBreaks.ReplaceAllStringFunc(text, func(at string) string {
+	text = lineBreaks().ReplaceAllStringFunc(text, func(at string) string {
 		switch around := strings.TrimSpace(at); around {
 		case "":
 			return "; "
@@ -54,7 +54,7 @@ func (c comparison) words() string {
 }
 
 // lineBreaks are those of formatted Rego, with a bracket before or behind.
-var lineBreaks = regexp.MustCompile(`[|{\[(]?\s*\n\s*[\]})]?`)
+var lineBreaks = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[|{\[(]?\s*\n\s*[\]})]?`) })
 
 // volatile are the sections that can change while an action waits, static the
 // facts among them that do not, as far as a wait is long. moving is what goes

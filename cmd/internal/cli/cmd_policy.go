@@ -270,8 +270,9 @@ func (a *app) showTests(rep engine.TestReport) error {
 func (a *app) policyExportCommand(dirs *[]string) *cobra.Command {
 	return &cobra.Command{
 		Use: "export DIR", Short: "Write the policies in force as one tree for stock OPA", Args: exactly("DIR"),
-		Long: `Writes every rule and data file in force into DIR, which must be empty or absent.
-Stock OPA decides the same on it:
+		Long: `Writes every rule and data file in force into DIR, which must be empty or absent;
+while the files are broken, those of the last good policies, and says so. Stock OPA
+decides the same on it:
 
   opa eval -d DIR -i input.json data.eligibility.decision`,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -286,6 +287,9 @@ Stock OPA decides the same on it:
 				return err
 			}
 			res := map[string]any{"dir": args[0], "digest": g.Digest(), "at": time.Now().UTC().Format(time.RFC3339)}
+			if rejected != nil {
+				res["rejected"] = rejected
+			}
 			return a.show("PolicyExport", res, func(s *screen) {
 				if rejected != nil {
 					s.line("the files are broken, as lull policy check shows; these are the last good policies, which decide")
