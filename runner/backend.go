@@ -32,9 +32,17 @@ func (b *backend) on(f func()) error {
 	return nil
 }
 
+// onSettled is on, once what is new has been decided on.
+func (b *backend) onSettled(f func()) error {
+	if !b.r.doSettled(f) {
+		return errStopping
+	}
+	return nil
+}
+
 // Status is everything at a glance.
 func (b *backend) Status(ctx context.Context) (s control.Status, err error) {
-	return s, b.on(func() { b.r.refresh(ctx); s = b.r.status() })
+	return s, b.onSettled(func() { b.r.refresh(ctx); s = b.r.status() })
 }
 
 // Facts are gathered now, all that this machine can tell.

@@ -151,25 +151,13 @@ func TestWhyTellsSinceWhenAConditionIsInTheWayAgain(t *testing.T) {
 		}
 		return out
 	}
-	looks := func() int64 {
-		s, err := c.Status(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
-		return int64(s.Work.Looks)
-	}
-	change := func(noise int) { // and have the loop look at it
-		before := looks()
-		m.roomIs(noise, true)
-		eventually(t, 20*time.Second, func() (bool, string) { return looks() > before, "nobody looked" })
-	}
 	first := since(m.sees(c, 9, "lights_out", "room_quiet"))
 	time.Sleep(1100 * time.Millisecond)
-	change(2)
+	m.roomIs(2, true)
 	m.sees(c, 2, "lights_out")
 	time.Sleep(1100 * time.Millisecond)
 	back := time.Now().Truncate(time.Second)
-	change(7)
+	m.roomIs(7, true)
 	then := since(m.sees(c, 7, "lights_out", "room_quiet"))
 	if !then["lights_out"].Equal(first["lights_out"]) {
 		t.Errorf("the lights were on all along: got since %v, want %v", then["lights_out"], first["lights_out"])
@@ -179,5 +167,58 @@ func TestWhyTellsSinceWhenAConditionIsInTheWayAgain(t *testing.T) {
 	}
 	if n := len(m.decisions()); n != 1 {
 		t.Errorf("got %d decisions, want the first alone", n)
+	}
+}
+
+// Whoever asks in the same instant as an updater is registered is told what it
+// waits for, and since when: questions come after the decision, not before it.
+func TestAnAnswerTellsOfTheDecisionOnWhatIsNew(t *testing.T) {
+	m := newMachine(t, nil)
+	m.inRoom()
+	m.roomIs(9, true)
+	c := m.start()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	known := func(ask func() (string, bool)) <-chan string { // asks until the updater is known
+		answer := make(chan string, 1)
+		go func() {
+			for ctx.Err() == nil {
+				if wrong, ok := ask(); ok {
+					answer <- wrong
+					return
+				}
+			}
+			answer <- "not told of the updater within a minute"
+		}()
+		return answer
+	}
+	var answers []<-chan string
+	for range 4 {
+		answers = append(answers, known(func() (wrong string, ok bool) {
+			w, err := c.Why(ctx, updaterID, "")
+			for _, u := range w.Unmet {
+				if u.Since == nil {
+					wrong = fmt.Sprintf("why: %s: since nobody knows when", u.Condition)
+				}
+			}
+			return wrong, err == nil
+		}), known(func() (string, bool) {
+			s, err := c.Status(ctx)
+			if err != nil || len(s.Updaters) == 0 {
+				return "", false
+			}
+			if it := s.Updaters[0].Current; it == nil || fmt.Sprint(it.WaitsFor) != "[lights_out room_quiet]" {
+				return fmt.Sprintf("status: got %+v, want what waits for the lights and the room", it), true
+			}
+			return "", true
+		}))
+	}
+	if _, err := m.register(c); err != nil {
+		t.Fatal(err)
+	}
+	for _, answer := range answers {
+		if wrong := <-answer; wrong != "" {
+			t.Error(wrong)
+		}
 	}
 }

@@ -10,8 +10,19 @@ import (
 // ended and f did not run.
 func (r *Runner) do(f func()) bool {
 	done := make(chan struct{})
+	return r.await(func() { f(); close(done) }, done)
+}
+
+// doSettled is do after the turn that follows, when the loop has looked at
+// whatever is new: an answer that tells of decisions must not come before them.
+func (r *Runner) doSettled(f func()) bool {
+	done := make(chan struct{})
+	return r.await(func() { r.settled = append(r.settled, func() { f(); close(done) }) }, done)
+}
+
+func (r *Runner) await(f func(), done <-chan struct{}) bool {
 	select {
-	case r.inbox <- func() { f(); close(done) }:
+	case r.inbox <- f:
 	case <-r.stopped:
 		return false
 	}
@@ -55,6 +66,10 @@ func (r *Runner) loop(ctx context.Context) {
 			rest.wake()
 		}
 		next := r.turn(ctx)
+		for _, f := range r.settled {
+			f()
+		}
+		r.settled = nil
 		r.lookAgain()
 		timer.Stop()
 		if !next.IsZero() {

@@ -80,6 +80,7 @@ type Runner struct {
 	dirs     []*watch.Watcher  // compared again now and then, see lookAgain
 	looked   time.Time         // when that was
 	events   map[chan journal.Record]bool
+	settled  []func() // to run at the end of the present turn
 
 	// Shared with the reflex and the watchers.
 	active   *actives

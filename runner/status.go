@@ -174,39 +174,44 @@ func (r *Runner) waitingItem(w *waiting) *control.Item {
 // newest facts, and what must change.
 func (b *backend) Why(ctx context.Context, id, update string) (w control.Why, err error) {
 	var (
+		c       candidate
 		in      *engine.Input
 		blocked map[string]time.Time
 	)
-	e := b.on(func() { w, in, blocked, err = b.r.why(ctx, id, update) })
-	if e != nil {
+	if e := b.on(func() { w, c, in, err = b.r.why(ctx, id, update) }); e != nil {
 		return w, e
 	}
 	if err != nil {
 		return w, apiError(err)
 	}
-	if in != nil {
-		b.r.explain(ctx, in, &w)
-		for i := range w.Unmet {
-			w.Unmet[i].Since = optional(blocked[w.Unmet[i].Condition])
-		}
+	if in == nil {
+		return w, nil
+	}
+	// The loop has then seen these facts, too, so it knows since when.
+	if e := b.onSettled(func() { blocked = b.r.blockedSince(c) }); e != nil {
+		return w, e
+	}
+	b.r.explain(ctx, in, &w)
+	for i := range w.Unmet {
+		w.Unmet[i].Since = optional(blocked[w.Unmet[i].Condition])
 	}
 	return w, nil
 }
 
 // why finds out what comes next and assembles its document; the explaining is
-// done off the loop. It also tells since when each condition has been in the way.
-func (r *Runner) why(ctx context.Context, id, update string) (control.Why, *engine.Input, map[string]time.Time, error) {
+// done off the loop.
+func (r *Runner) why(ctx context.Context, id, update string) (control.Why, candidate, *engine.Input, error) {
 	w := control.Why{Updater: id, Update: update, Unmet: []control.Unmet{}}
 	u := r.state.updaters[id]
 	if u == nil {
-		return w, nil, nil, errUnknownUpdater(id)
+		return w, candidate{}, nil, errUnknownUpdater(id)
 	}
 	if update != "" && u.updates[update] == nil {
-		return w, nil, nil, &unknownError{id: id, update: update}
+		return w, candidate{}, nil, &unknownError{id: id, update: update}
 	}
 	c, done := r.subjectOf(u, update, &w)
 	if done {
-		return w, nil, nil, nil
+		return w, c, nil, nil
 	}
 	w.Update, w.Action = c.Update, c.Action
 	if u.isHeld(r.now()) {
@@ -218,7 +223,7 @@ func (r *Runner) why(ctx context.Context, id, update string) (control.Why, *engi
 		w.Code, w.Error = known.refusal.Code, known.refusal.Error
 	}
 	in, _, err := r.document(ctx, c, told)
-	return w, in, r.blockedSince(c), err
+	return w, c, in, err
 }
 
 // subjectOf picks what to explain. It reports true, with w filled in, when

@@ -48,5 +48,5 @@ type Unmet struct {
 	File        string   `json:"file,omitempty"`     // where the rule stands
 	Line        int      `json:"line,omitempty"`
 
-	Since *time.Time `json:"since,omitempty"` // it was found unmet then, and at every decision since
+	Since *time.Time `json:"since,omitempty"` // it was found unmet then, and at every decision since; absent while no decision has found it unmet
 }
