@@ -176,9 +176,10 @@ func (b *backend) Why(ctx context.Context, id, update string) (w control.Why, er
 	var (
 		c       candidate
 		in      *engine.Input
+		at      time.Time
 		blocked map[string]time.Time
 	)
-	if e := b.on(func() { w, c, in, err = b.r.why(ctx, id, update) }); e != nil {
+	if e := b.on(func() { at = b.r.now(); w, c, in, err = b.r.why(ctx, id, update) }); e != nil {
 		return w, e
 	}
 	if err != nil {
@@ -191,7 +192,7 @@ func (b *backend) Why(ctx context.Context, id, update string) (w control.Why, er
 	if e := b.onSettled(func() { blocked = b.r.blockedSince(c) }); e != nil {
 		return w, e
 	}
-	b.r.explain(ctx, in, &w)
+	b.r.explain(ctx, in, at, &w)
 	for i := range w.Unmet {
 		w.Unmet[i].Since = optional(blocked[w.Unmet[i].Condition])
 	}
@@ -269,9 +270,9 @@ func because(why string) string {
 	return ": " + why
 }
 
-// explain decides again and fills in every unmet condition and what must
-// change.
-func (r *Runner) explain(ctx context.Context, in *engine.Input, w *control.Why) {
+// explain decides again, on the document of that instant, and fills in every
+// unmet condition and what must change.
+func (r *Runner) explain(ctx context.Context, in *engine.Input, at time.Time, w *control.Why) {
 	d := r.engine.Decide(ctx, in)
 	w.Decision, w.State = d, control.Waiting
 	if doc, err := in.JSON(); err == nil {
@@ -289,9 +290,9 @@ func (r *Runner) explain(ctx context.Context, in *engine.Input, w *control.Why) 
 		w.Text = fmt.Sprintf("%s is denied, and waiting will not help", w.Action)
 	default:
 		w.Text = fmt.Sprintf("%s waits for %d of its conditions", w.Action, len(d.WaitsFor))
-		w.NextCheck = optional(r.engine.Next(in, d, r.now()).Earliest())
+		w.NextCheck = optional(r.engine.Next(in, d, at).Earliest())
 	}
-	r.aloneOn(ctx, in, d, w)
+	r.aloneOn(ctx, in, d, at, w)
 	x := r.engine.Explain(ctx, in, d)
 	w.CannotClear = x.CannotClear
 	for _, c := range x.Changes {
@@ -307,17 +308,16 @@ func (r *Runner) explain(ctx context.Context, in *engine.Input, w *control.Why) 
 
 // aloneOn fills in what becomes of it when nothing but time changes. The end of a
 // hold is time's doing, too, though the document cannot show it.
-func (r *Runner) aloneOn(ctx context.Context, in *engine.Input, d engine.Decision, w *control.Why) {
-	now := r.now()
+func (r *Runner) aloneOn(ctx context.Context, in *engine.Input, d engine.Decision, at time.Time, w *control.Why) {
 	if until := w.HeldUntil; until != nil {
-		then, err := in.After(until.Sub(now)).WhatIf("control.hold", "false")
+		then, err := in.After(until.Sub(at)).WhatIf("control.hold", "false")
 		if err != nil {
 			return
 		}
-		in, now = then, *until
+		in, at = then, *until
 		d = r.engine.Decide(ctx, in)
 	}
-	alone := r.engine.Alone(ctx, in, d, now)
+	alone := r.engine.Alone(ctx, in, d, at)
 	w.Earliest, w.NotByTime, w.TimeUnclear = optional(alone.At), alone.Needs, alone.Unclear
 }
 
