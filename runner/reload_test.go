@@ -41,10 +41,10 @@ func TestAnEditOfTheConfigurationComesIntoForce(t *testing.T) {
 	file := filepath.Join(m.root, "etc/lull/config.yaml")
 
 	m.write(file, []byte("language: de_DE.UTF-8\n"), 0o644)
-	eventually(t, 10*time.Second, func() (bool, string) { return inForce() == "de_DE.UTF-8", inForce() })
+	eventually(t, 30*time.Second, func() (bool, string) { return inForce() == "de_DE.UTF-8", inForce() })
 
 	m.write(file, []byte("# mine\nlanguag: fr_FR.UTF-8\n"), 0o644)
-	eventually(t, 10*time.Second, func() (bool, string) { p := problems(); return len(p.Problems) == 1, fmt.Sprintf("%+v", p) })
+	eventually(t, 30*time.Second, func() (bool, string) { p := problems(); return len(p.Problems) == 1, fmt.Sprintf("%+v", p) })
 	if p := problems(); !strings.Contains(p.Problems[0], file+":2: ") || !strings.Contains(p.Problems[0], "did you mean language") || p.Since == nil {
 		t.Errorf("got %+v, want file, line, the nearest key and since when", p)
 	}
@@ -57,7 +57,7 @@ func TestAnEditOfTheConfigurationComesIntoForce(t *testing.T) {
 	if err := os.Rename(file+".new", file); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, func() (bool, string) { return inForce() == "de_DE.UTF-8 fr_FR.UTF-8", inForce() })
+	eventually(t, 30*time.Second, func() (bool, string) { return inForce() == "de_DE.UTF-8 fr_FR.UTF-8", inForce() })
 	if p := problems(); p.Problems != nil || p.Since != nil {
 		t.Errorf("after the repair: got %+v, want no problem", p)
 	}
@@ -71,7 +71,7 @@ func TestAnEditOfTheConfigurationComesIntoForce(t *testing.T) {
 		if i == 0 {
 			link(t, "..data/config.yaml", file)
 		}
-		eventually(t, 10*time.Second, func() (bool, string) { return strings.HasSuffix(inForce(), language), inForce() })
+		eventually(t, 30*time.Second, func() (bool, string) { return strings.HasSuffix(inForce(), language), inForce() })
 	}
 
 	// A touch that changes nothing changes nothing; taking the file away does.
@@ -79,7 +79,7 @@ func TestAnEditOfTheConfigurationComesIntoForce(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, func() (bool, string) { return inForce() == before+" ", inForce() })
+	eventually(t, 30*time.Second, func() (bool, string) { return inForce() == before+" ", inForce() })
 }
 
 // link puts a symbolic link in the place of whatever is there, at once.
@@ -120,8 +120,13 @@ met contains "late_enough" if input.clock.unix_seconds >= %d
 		return fmt.Sprint(cur.WaitsFor) == "[late_enough]" && cur.Check != nil && time.Until(*cur.Check) > 50*time.Minute, fmt.Sprintf("%+v", cur)
 	}
 	eventually(t, 20*time.Second, waits)
-	time.Sleep(3 * time.Second) // what registering started comes to its end
-	before := m.daemon.Evaluations()
+	before, since := m.daemon.Evaluations(), time.Now()
+	eventually(t, time.Minute, func() (bool, string) { // what registering started comes to its end
+		if n := m.daemon.Evaluations(); n != before {
+			before, since = n, time.Now()
+		}
+		return time.Since(since) > 3*time.Second, "evaluations without an end"
+	})
 	time.Sleep(5 * time.Second)
 	if after := m.daemon.Evaluations(); after != before {
 		t.Errorf("%d evaluations in five seconds in which nothing happened", after-before)

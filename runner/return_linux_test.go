@@ -76,7 +76,7 @@ func TestTheUsersReturnFreezesWhatRunsAndTheirAbsenceThawsIt(t *testing.T) {
 	m.write(filepath.Join(m.root, "etc/lull/policies/thresholds/data.yaml"),
 		[]byte("idle_seconds: {install: {standard: 60, limited: 60, constrained: 60}}\n"), 0o644)
 	c := m.start()
-	eventually(t, 10*time.Second, func() (bool, string) { _, err := os.Stat(m.paths.AgentSocket); return err == nil, fmt.Sprint(err) })
+	eventually(t, 30*time.Second, func() (bool, string) { _, err := os.Stat(m.paths.AgentSocket); return err == nil, fmt.Sprint(err) })
 	u := sitDown(t, m.paths.AgentSocket, time.Hour)
 	if _, err := m.register(c); err != nil {
 		t.Fatal(err)

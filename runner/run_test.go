@@ -140,7 +140,7 @@ func TestPolicyEditsAreInForceAtOnceAndBrokenOnesChangeNothing(t *testing.T) {
 	}
 	bad := filepath.Join(m.root, "etc/lull/policies/thresholds/data.yaml")
 	m.write(bad, []byte("cpu_busy_ration: 0.9\n"), 0o644)
-	eventually(t, 5*time.Second, func() (bool, string) {
+	eventually(t, 30*time.Second, func() (bool, string) {
 		s, err := c.Status(ctx)
 		return err == nil && s.Policy.Rejected != "", "not rejected"
 	})
@@ -152,7 +152,7 @@ func TestPolicyEditsAreInForceAtOnceAndBrokenOnesChangeNothing(t *testing.T) {
 		t.Errorf("policy status: %+v", s.Policy)
 	}
 	m.write(bad, []byte("cpu_busy_ratio: 0.9\n"), 0o644)
-	eventually(t, 5*time.Second, func() (bool, string) {
+	eventually(t, 30*time.Second, func() (bool, string) {
 		s, err := c.Status(ctx)
 		return err == nil && s.Policy.Rejected == "" && s.Policy.RejectedSince == nil && s.Policy.Digest != before.Policy.Digest, "not in force"
 	})
@@ -169,21 +169,21 @@ func TestADropinAppearsAndVanishes(t *testing.T) {
 		}
 		return len(s.Updaters), "updaters"
 	}
-	eventually(t, 10*time.Second, func() (bool, string) { n, s := count(); return n == 1, s })
+	eventually(t, 30*time.Second, func() (bool, string) { n, s := count(); return n == 1, s })
 	eventually(t, 30*time.Second, func() (bool, string) { p := m.phase(); return p == "installed", p })
 	if err := os.RemoveAll(filepath.Join(m.root, "usr/lib/lull/updaters", updaterID)); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, func() (bool, string) { n, s := count(); return n == 0, s })
+	eventually(t, 30*time.Second, func() (bool, string) { n, s := count(); return n == 0, s })
 }
 
 func TestUnregisteredMeansDisabledVendorsRunNothing(t *testing.T) {
-	m := newMachine(t, map[string]int{"scan": 1000})
+	m := newMachine(t, map[string]int{"scan": 4000}) // the vendor is disabled meanwhile
 	c := m.start()
 	if _, err := m.register(c); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, func() (bool, string) { return m.ran("scan begin") == 1, "scan" })
+	eventually(t, 30*time.Second, func() (bool, string) { return m.ran("scan begin") == 1, "scan" })
 	m.write(filepath.Join(m.root, "etc/lull/vendors.d/example.yaml"),
 		[]byte(strings.Replace(vendorFile, "enabled: true", "enabled: false", 1)), 0o644)
 	eventually(t, 20*time.Second, func() (bool, string) {

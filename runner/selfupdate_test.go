@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -134,7 +135,9 @@ func TestAPackageThatAnUpdaterMayNotPutInItsPlaceIsRefused(t *testing.T) {
 // that has run out does nothing any more but look for the one that replaces it.
 func TestAnUpdaterThatHasRunOutMayStillFetchItsSuccessor(t *testing.T) {
 	m := newMachine(t, nil)
-	ends := time.Now().Add(10 * time.Second).UTC()
+	var ahead atomic.Int64
+	m.now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	ends := time.Now().Add(10 * time.Minute).UTC()
 	m.repack(map[string]any{"created": "2026-01-01T00:00:00Z", "expires": ends.Format(time.RFC3339)})
 	c := m.start()
 	if _, err := m.register(c); err != nil {
@@ -142,7 +145,7 @@ func TestAnUpdaterThatHasRunOutMayStillFetchItsSuccessor(t *testing.T) {
 	}
 	m.tells("scanned", updaterID)
 	m.offerSelf("1.1.0", nil)
-	time.Sleep(time.Until(ends.Add(time.Second)))
+	ahead.Store(int64(11 * time.Minute))
 	if _, err := c.Do(context.Background(), "scan", updaterID, control.Request{}); err != nil {
 		t.Fatal(err)
 	}
