@@ -14,6 +14,8 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
+
+	"github.com/lullhq/lull/engine/internal/plan"
 )
 
 // entrypoint is the one document that lull asks for.
@@ -154,7 +156,10 @@ type program struct {
 	data     dataCache
 	query    ast.Body // x = data.eligibility.decision
 	reads    []string
-	steady   *steadyRules
+
+	plan     atomic.Pointer[plan.Plan] // what decides; nil: OPA's evaluator does
+	planning sync.Once
+	decided  atomic.Uint64 // decisions by [Engine.Decide]
 
 	conditions map[string]conditionReads
 	finder     *readFinder   // for who holds the lock of the shapes
@@ -176,9 +181,7 @@ func compileTree(ctx context.Context, t *tree, schema any, diags *diagnostics) (
 		diags.errorf(position{}, "", "%v", err)
 		return nil, nil
 	}
-	asWritten := foldNumbers(mods, p.data)
-	p.compiler.Compile(mods) // compiles copies
-	if asWritten(); p.compiler.Failed() {
+	if p.compiler.Compile(mods); p.compiler.Failed() { // compiles copies
 		diags.addAST("", p.compiler.Errors)
 		return nil, nil
 	}
@@ -199,7 +202,6 @@ func (p *program) prepare(ctx context.Context, data *node) error {
 		return err
 	}
 	rd := newReadFinder(p.compiler)
-	p.steady = findSteady(p.compiler, rd)
 	p.conditions, p.finder = rd.readsOfConditions(), rd
 	p.reads = rd.readsOf(ast.MustParseRef(entrypoint)).sorted()
 	return nil
@@ -232,6 +234,15 @@ func inputPath(r ast.Ref) (string, bool) {
 		parts = append(parts, string(s))
 	}
 	return strings.Join(parts, "."), true
+}
+
+// pathRef is input.PATH as a reference.
+func pathRef(path string) ast.Ref {
+	ref := ast.Ref{ast.InputRootDocument}
+	for key := range strings.SplitSeq(path, ".") {
+		ref = append(ref, ast.StringTerm(key))
+	}
+	return ref
 }
 
 // minimalPaths drops what a shorter path already covers.

@@ -119,8 +119,12 @@ func (e *Engine) Reload(ctx context.Context) (changed bool, err error) {
 		e.reject(rejected, errs)
 		return false, &LoadError{Digest: rejected, Diagnostics: errs}
 	}
+	again := e.gen.Load() != nil
 	e.adopt(g, false)
 	e.keep(t)
+	if again {
+		e.makePlan(ctx, g) // here, rather than at a decision, which waits for nothing
+	}
 	return true, nil
 }
 

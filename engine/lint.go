@@ -20,6 +20,9 @@ func (g *Generation) Check() []Diagnostic {
 		l.module(mods[name])
 	}
 	diags := slices.Concat(l.diags, g.untested(), g.warnings)
+	if _, err := g.prog.newPlan(context.Background()); err != nil {
+		diags = append(diags, Diagnostic{Severity: SeverityNote, Message: "the rules cannot be planned, so each decision takes several times as long: " + err.Error()})
+	}
 	sortDiagnostics(diags)
 	return diags
 }

@@ -151,8 +151,8 @@ func failedTrust(err error) map[string]any {
 }
 
 // final is the second decision: trust's answer and fresh facts, the last step
-// before the start. A document that breaks the schema starts nothing, whatever
-// the policy made of it: values of the wrong type compare, too.
+// before the start, by OPA's own evaluator. A document that breaks the schema starts
+// nothing, whatever the policy made of it: values of the wrong type compare, too.
 func (r *Runner) final(ctx context.Context, c candidate, pkg *trust.Package, v *trust.Verified, told map[string]any, err error) {
 	if ctx.Err() != nil || errors.Is(err, context.Canceled) {
 		return
@@ -165,6 +165,8 @@ func (r *Runner) final(ctx context.Context, c candidate, pkg *trust.Package, v *
 	if d.Verdict == engine.Run {
 		if err := r.engine.Validate(ctx, in); err != nil {
 			d, next = r.unusable(err)
+		} else if d = r.engine.Confirm(ctx, in); d.Verdict != engine.Run {
+			next = r.engine.Next(in, d, r.now())
 		}
 	}
 	if d.Verdict != engine.Run {
