@@ -313,6 +313,7 @@ type Uncompiled struct {
 // actions of each kind.
 func (g *Generation) Uncompiled(ctx context.Context) []Uncompiled {
 	byName := map[string]*Uncompiled{}
+	ctx = context.WithValue(ctx, leisure{}, probeDeadline) // what is slow on a busy machine is no finding
 	for _, kind := range g.schema.kinds() {
 		for _, c := range g.conditions {
 			why := cmpOr(g.opaque(ctx, c.Name, g.sample(c.Name, kind, true)), g.opaque(ctx, c.Name, g.sample(c.Name, kind, false)))

@@ -99,12 +99,19 @@ func unknowns(paths ...string) []*ast.Term {
 // counts as one that cannot be compiled. Tests on a loaded machine have more.
 var residualDeadline = 100 * time.Millisecond
 
+// leisure is the key of another bound in a context, for who is not in a hurry.
+type leisure struct{}
+
 // alternatives partially evaluates one condition with everything volatile
 // unknown and the action, update and updater known.
 func (g *Generation) alternatives(ctx context.Context, condition string, in *Input, unknown []*ast.Term) ([]alternative, error) {
 	g.prog.count.Add(1)
 	cancel := topdown.NewCancel()
-	defer time.AfterFunc(residualDeadline, cancel.Cancel).Stop()
+	deadline := residualDeadline
+	if d, ok := ctx.Value(leisure{}).(time.Duration); ok {
+		deadline = d
+	}
+	defer time.AfterFunc(deadline, cancel.Cancel).Stop()
 	bodies, _, err := topdown.NewQuery(metQuery(condition)).WithCompiler(g.prog.compiler).WithStore(g.prog.store).WithTransaction(g.prog.txn).
 		WithBaseCache(g.prog.data).WithInput(in.term()).WithUnknowns(unknown).WithCancel(cancel).WithMetrics(noMetrics).PartialRun(ctx)
 	if err != nil {

@@ -18,19 +18,9 @@ decision := {
 	"obligations": obligations,
 }
 
-denied_by := denies_without - known
+denied_by := needed(data.requirements.deny_unless) - met
 
-waits_for := waits_without - known
-
-# All that is met, asked for once: OPA looks through the index of the rules of
-# met at each mention of it, also where their outcome is known already.
-known := met
-
-# Rules of their own, because they hang on nothing but data and the kind: lull
-# works them out once for all decisions on an action.
-denies_without := needed(data.requirements.deny_unless)
-
-waits_without := needed(data.requirements.wait_unless)
+waits_for := needed(data.requirements.wait_unless) - met
 
 default verdict := "wait"
 
@@ -38,7 +28,7 @@ verdict := "deny" if {
 	denied_by != set()
 } else := "run" if {
 	waits_for == set()
-	"known_action" in known # whatever the requirements say: it looks at them, too
+	"known_action" in met # whatever the requirements say: it looks at them, too
 }
 
 # What is said of a kind wins over what is said of any. Only an explicit false

@@ -23,22 +23,13 @@ keep_awake if {
 
 default on_user_return := "finish"
 
-on_user_return := "throttle" if input.action.kind == "scan"
+on_user_return := "throttle" if input.action.kind in {"scan", "download"}
 
-on_user_return := "throttle" if input.action.kind == "download"
-
-on_user_return := "cancel" if input.action.kind == "prereboot"
-
-on_user_return := "cancel" if input.action.kind == "restart"
+on_user_return := "cancel" if input.action.kind in {"prereboot", "restart"}
 
 on_user_return := pause if {
 	input.action.pausable == true
-	input.action.kind == "install"
-}
-
-on_user_return := pause if {
-	input.action.pausable == true
-	input.action.kind == "uninstall"
+	input.action.kind in {"install", "uninstall"}
 }
 
 # What may run beside the user is not frozen when the user is seen.
