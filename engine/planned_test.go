@@ -35,9 +35,8 @@ func withPlan(t testing.TB, e *Engine) *Engine {
 	return e
 }
 
-// sameDecision compares what the plan decides with what OPA's evaluator does. One
-// pair is one condition of one input.
-func sameDecision(t *testing.T, e *Engine, in *Input, verdicts map[Verdict]int) (pairs int) {
+// sameDecision compares what the plan decides with what OPA's evaluator does.
+func sameDecision(t *testing.T, e *Engine, in *Input, verdicts map[Verdict]int) {
 	t.Helper()
 	g, ctx := e.Generation(), context.Background()
 	plan := g.prog.plan.Load()
@@ -56,28 +55,52 @@ func sameDecision(t *testing.T, e *Engine, in *Input, verdicts map[Verdict]int) 
 		}
 		t.Fatalf("the plan decides\n%+v\nOPA\n%+v\ninput %v\n%s", got, want, in.term(), mine)
 	}
-	return len(g.conditions)
+}
+
+// calmInput is nearly the runnable input: one of its sections is scrambled.
+func calmInput(t *testing.T, rnd *rand.Rand) *Input {
+	t.Helper()
+	doc := runnableDocument(t)
+	doc["action"].(map[string]any)["kind"] = draw(rnd, "scan", "download", "install", "uninstall", "restart", "complete", "prereboot")
+	facts := doc["facts"].(map[string]any)
+	for part := range facts {
+		if rnd.IntN(len(facts)) == 0 {
+			scramble(rnd, facts[part].(map[string]any))
+		}
+	}
+	in, err := newInput(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+func samePlans(t *testing.T, seed uint64, open func(*rand.Rand) *Engine) {
+	t.Helper()
+	rnd, verdicts := rand.New(rand.NewPCG(seed, 1)), map[Verdict]int{}
+	for done := 0; done < *rounds; done += 20 {
+		e := open(rnd)
+		for range 10 {
+			sameDecision(t, e, randomInput(t, rnd), verdicts)
+			sameDecision(t, e, calmInput(t, rnd), verdicts)
+		}
+	}
+	t.Log(verdicts)
+	if verdicts[Run] == 0 || verdicts[Wait] == 0 || verdicts[Deny] == 0 {
+		t.Errorf("got %v: the test shows too little", verdicts)
+	}
 }
 
 func TestPlansDecideAsOPADoes(t *testing.T) {
 	e := planned(t, Layer{"etc", fstest.MapFS{"mine.rego": {Data: []byte(administrator)}}})
-	rnd, verdicts := rand.New(rand.NewPCG(11, 12)), map[Verdict]int{}
-	for pairs := 0; pairs < *rounds; {
-		pairs += sameDecision(t, e, randomInput(t, rnd), verdicts)
-	}
-	t.Log(verdicts)
+	samePlans(t, 11, func(*rand.Rand) *Engine { return e })
 }
 
 func TestPlansOfGeneratedPoliciesDecideAsOPADoes(t *testing.T) {
-	rnd, verdicts := rand.New(rand.NewPCG(13, 14)), map[Verdict]int{}
-	for pairs := 0; pairs < *rounds; {
-		e, _ := withGenerated(t, rnd, 20)
-		withPlan(t, e)
-		for range 5 {
-			pairs += sameDecision(t, e, randomInput(t, rnd), verdicts)
-		}
-	}
-	t.Log(verdicts)
+	samePlans(t, 13, func(rnd *rand.Rand) *Engine {
+		e, _ := withGenerated(t, rnd, 1+rnd.IntN(20))
+		return withPlan(t, e)
+	})
 }
 
 // A plan that is wrong starts nothing, and decides no more.
