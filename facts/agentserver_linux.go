@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +22,7 @@ type agentServer struct {
 	log      *slog.Logger
 	now      func() time.Duration // since boot
 	done     sync.WaitGroup
+	news     *atomic.Uint64 // counts agents that come and go; under the lock, so that who sees it sees them, too
 
 	mu       sync.Mutex
 	listener *net.UnixListener
@@ -36,8 +38,8 @@ type agentServer struct {
 // agentLimit is how many connections one user may hold.
 const agentLimit = 8
 
-func newAgentServer(o *Options) *agentServer {
-	return &agentServer{path: o.AgentSocket, deadline: o.Deadline, log: o.Logger, now: sinceBoot, agents: map[agentKey]*agentConn{},
+func newAgentServer(o *Options, news *atomic.Uint64) *agentServer {
+	return &agentServer{news: news, path: o.AgentSocket, deadline: o.Deadline, log: o.Logger, now: sinceBoot, agents: map[agentKey]*agentConn{},
 		gone: map[agentKey]bool{}, open: map[uint32]int{}, wakers: map[*func()]bool{}}
 }
 
@@ -174,6 +176,7 @@ func (s *agentServer) join(a *agentConn) {
 	}
 	s.agents[a.key] = a
 	delete(s.gone, a.key)
+	s.news.Add(1)
 	s.mu.Unlock()
 	s.wake()
 }
@@ -186,6 +189,7 @@ func (s *agentServer) leave(a *agentConn, loggedOut bool) {
 			s.mourn(a)
 		}
 	}
+	s.news.Add(1)
 	s.mu.Unlock()
 	s.wake()
 }

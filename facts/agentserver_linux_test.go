@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -50,7 +51,7 @@ func startServer(t *testing.T) (*agentServer, func(session string) *fakeAgent) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newAgentServer(&Options{AgentSocket: filepath.Join(dir, "s"), Deadline: 5 * time.Second, Logger: slog.New(slog.DiscardHandler)})
+	s := newAgentServer(&Options{AgentSocket: filepath.Join(dir, "s"), Deadline: 5 * time.Second, Logger: slog.New(slog.DiscardHandler)}, new(atomic.Uint64))
 	t.Cleanup(func() { s.close(); os.RemoveAll(dir) })
 	if why := s.start(); why != "" {
 		t.Fatal(why)
@@ -170,7 +171,7 @@ func TestAnAgentsReturnWakesAtOnce(t *testing.T) {
 func TestASocketThatCannotBeHadMakesPresenceUnknownAndIsRetried(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "later")
 	var log strings.Builder
-	s := newAgentServer(&Options{AgentSocket: filepath.Join(dir, "s"), Deadline: time.Second, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	s := newAgentServer(&Options{AgentSocket: filepath.Join(dir, "s"), Deadline: time.Second, Logger: slog.New(slog.NewTextHandler(&log, nil))}, new(atomic.Uint64))
 	t.Cleanup(s.close)
 	_, _, why := leastIdle(reportsOf(s.ask(t.Context(), nil), sinceBoot()))
 	if !strings.Contains(why, "agents cannot reach lull") || !strings.Contains(log.String(), "agents cannot report") {

@@ -19,10 +19,11 @@ type batch struct {
 	now    instant
 	path   string        // the target directory
 	before []uint64      // bits of the last snapshot of the same facts; nil: there is none
-	seen   *uint64       // the version that the collector had then, see unchanged
-	steady bool          // it said the same as then, and will for as long as nothing happens
-	moved  bool          // one said something else
+	asked  *asked        // who is asked; nil: nobody whose word is kept
+	calm   bool          // nothing has happened since the last snapshot of the same facts
+	moved  bool          // one said something else than in that
 	until  time.Duration // boot time at which one must look again anyhow
+	again  time.Duration // after so long all is to be asked again, for a rate that needs two looks; 0 = not
 }
 
 // instant is one moment on two clocks: the wall, which people set, and the
@@ -38,22 +39,25 @@ type instant struct {
 // that this depends on; 0 is none. Until the given boot time the collector need
 // not be asked again while nothing happens, see steadied.
 func (b *batch) unchanged(version uint64, until time.Duration, fs []fact) bool {
-	if b.steady = b.same(version, fs); b.steady {
-		b.until = min(b.until, until)
+	same := b.same(version, until, fs)
+	if same {
+		b.asked.steady = true
 	}
-	return b.steady
+	return same
 }
 
-// same is unchanged for a part of what a collector has to say.
-func (b *batch) same(version uint64, fs []fact) bool {
-	if b.seen == nil {
+// same is unchanged for a part of what a collector has to say: it is asked for the
+// rest.
+func (b *batch) same(version uint64, until time.Duration, fs []fact) bool {
+	if b.asked == nil {
 		return false
 	}
-	same := version == *b.seen && b.before != nil
-	*b.seen = version
+	same := version == b.asked.seen && b.before != nil
+	b.asked.seen = version
 	if b.moved = b.moved || !same; version == 0 || !same {
 		return false
 	}
+	b.asked.kept, b.until = fs, min(b.until, until)
 	b.keep(fs)
 	return true
 }

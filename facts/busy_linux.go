@@ -28,7 +28,7 @@ var (
 
 // collectBusy finds the reasons not to disturb.
 func (p *presenceCollector) collectBusy(b *batch, l *logindState, err error, told []agentReport) {
-	if !b.wantsAny(busy, busySeconds, agentBusySeconds) {
+	if !b.wantsAny(busyFacts...) {
 		return
 	}
 	d := p.disturbance(b.now.boot, l, err, told)

@@ -3,6 +3,7 @@ package facts
 import (
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -17,6 +18,7 @@ type changes struct {
 	root    *root
 	at      time.Duration // boot time of the snapshot that asked last
 	total   uint64        // changes of all sources
+	news    atomic.Uint64 // the same of others than the kernel, which count where they happen
 	set     int           // the epoll set, while there are sources
 	sources []*changeSource
 	ready   []unix.EpollEvent // room for all of them
@@ -59,7 +61,7 @@ func (c *changes) lookAt(now time.Duration) uint64 {
 		c.at = now
 		c.look()
 	}
-	return c.total
+	return c.total + c.news.Load()
 }
 
 func (c *changes) changed(s *changeSource) { s.count, c.total = s.count+1, c.total+1 }

@@ -40,14 +40,6 @@ var (
 	fromLoadavg = &origin{"/proc/loadavg", good}
 )
 
-// prime makes sure that there is an earlier look to compare with.
-func (c *cpuCollector) prime(b *batch) time.Duration {
-	if !b.wants(cpuBusy) || c.root.captured != nil {
-		return 0
-	}
-	return c.rate.prime(b.now.boot, func() { c.last = c.look(b.now.boot) })
-}
-
 func (c *cpuCollector) collect(_ context.Context, b *batch) {
 	if b.wantsAny(cores, load1) {
 		c.collectCores(b)
@@ -93,7 +85,7 @@ func (c *cpuCollector) collectBusy(b *batch) {
 		b.unknown(cpuBusy, "a captured machine stands still")
 		return
 	}
-	if c.rate.due(b.now.boot) {
+	if c.rate.due(b) {
 		now := c.look(b.now.boot)
 		c.rate.set(busyShare(c.last, now, float64(max(1, c.cores))), now.ok && c.last.ok, b.now.boot)
 		c.last = now

@@ -309,15 +309,24 @@ func TestWhatAServiceForgetsToTellIsSeenWithinAMinute(t *testing.T) {
 // Between two looks lies the time over which a rate is taken; no look sleeps.
 func TestALookNeverWaitsForARate(t *testing.T) {
 	var r rate
-	looks, began := 0, time.Now()
-	if wait := r.prime(time.Hour, func() { looks++ }); wait != minLook || looks != 1 {
-		t.Errorf("the first look took %d baselines and asks to wait for %v, want 1 and %v", looks, wait, minLook)
+	began, b := time.Now(), oneBatch()
+	look := func(what string, at time.Duration, due bool, again time.Duration) {
+		t.Helper()
+		b.now.boot, b.again = at, 0
+		if got := r.due(b); got != due || b.again != again {
+			t.Errorf("%s: got due %v and again after %v, want %v and %v", what, got, b.again, due, again)
+		}
+		if due {
+			r.set(0.5, true, at)
+		}
 	}
-	b := oneBatch()
+	look("the first look is a baseline", time.Hour, true, minLook)
 	if r.store(b, ioBusy, fromPTS); b.cell(ioBusy).state != cellUnknown {
 		t.Error("a rate is known after one look")
 	}
-	r.set(0.5, true, time.Hour+time.Second)
+	look("too early for an average", time.Hour+minLook/2, false, minLook/2)
+	look("an average", time.Hour+time.Second, true, 0)
+	look("the average is recent", time.Hour+time.Second+minLook/2, false, 0)
 	if r.store(b, ioBusy, fromPTS); b.got(ioBusy) != 0.5 || time.Since(began) > time.Second {
 		t.Errorf("got %v after %v", b.got(ioBusy), time.Since(began))
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/bits"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 )
@@ -43,12 +44,6 @@ type collector interface {
 	close() error
 }
 
-// primer is a collector of rates. prime takes an earlier look if there is none
-// and returns how long to wait until the next.
-type primer interface {
-	prime(b *batch) time.Duration
-}
-
 // stamper is a collector that notices whatever happens to those that keep what
 // they said, see batch.unchanged: while its stamp is the same, and not 0, they
 // need not be asked.
@@ -75,32 +70,34 @@ type Gatherer struct {
 	mu    sync.Mutex // guards everything below, and serialises the collectors
 	plans map[planKey]*plan
 	last  *plan // the one that was used last
-	batch batch
 }
 
 // plan is a Set made ready: the wanted facts and the collectors they need.
 type plan struct {
+	batch          // kept, so that the bits are the only allocation, of several snapshots at once
 	set        Set // kept, so that its address is not used for another
 	key        planKey
-	want       []bool
 	wanted     []fact
-	slots      slots
 	local      bool
-	collectors []collector
-	seen       []uint64 // the versions of what they said last, see batch.unchanged
+	collectors []*asked
 	steady     steadied
-	bits       []uint64 // what they said last; nil: nothing yet
-	spare      []uint64 // for the snapshots to come
-	notes      []note
-	primers    []primer // those of them that have rates
+	spare      []uint64 // bits for the snapshots to come
 }
 
-// steadied are the collectors of a plan that need not be asked.
+// asked is a collector of a plan.
+type asked struct {
+	collector
+	seen   uint64 // the version of what it said last, see batch.unchanged
+	kept   []fact // of which it said the same as then, and will for as long as nothing happens
+	steady bool   // that is all it has to say
+}
+
+// steadied is what need not be asked for.
 type steadied struct {
-	stamp uint64        // while it is the same
-	until time.Duration // boot time
-	which []bool        // by collector
-	slots []uint8       // of their facts
+	stamp  uint64        // while it is the same; 0 = never
+	until  time.Duration // boot time
+	kept   uint64        // the facts, a bit for each slot
+	others []*asked      // whom to ask all the same
 }
 
 type planKey struct {
@@ -159,18 +156,14 @@ func (g *Gatherer) Snapshot(ctx context.Context, want Set, t Target) Snapshot {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	p := g.plan(want)
-	b := &g.batch // kept, so that the bits are the only allocation, of several snapshots at once
-	if len(p.spare) < len(p.wanted) {
-		p.spare = make([]uint64, 8*len(p.wanted))
+	b := &p.batch
+	b.before, b.bits, b.fresh = b.bits, p.room(), false
+	b.path, b.now = t.Path, g.instant()
+	if g.ask(ctx, p, b); b.again > 0 && wait(ctx, b.again) {
+		b.before, b.now = b.bits, g.instant()
+		g.ask(ctx, p, b)
 	}
-	b.bits, p.spare = p.spare[:len(p.wanted):len(p.wanted)], p.spare[len(p.wanted):]
-	b.notes, b.fresh, b.before = p.notes, false, p.bits
-	b.slots, b.want, b.path, b.now = p.slots, p.want, t.Path, g.instant()
-	b.stored = 0
-	g.prime(ctx, p, b)
-	g.ask(ctx, p, b)
 	b.fillGaps(p.wanted)
-	p.bits, p.notes = b.bits, b.notes
 	s := Snapshot{at: b.now.wall, bits: b.bits, notes: b.notes, slots: b.slots}
 	if p.local {
 		s.local = g.local.read(b.now.wall)
@@ -178,21 +171,24 @@ func (g *Gatherer) Snapshot(ctx context.Context, want Set, t Target) Snapshot {
 	return s
 }
 
-// prime gives collectors of rates their first look, and waits until a second
-// one is worth taking.
-func (g *Gatherer) prime(ctx context.Context, p *plan, b *batch) {
-	var wait time.Duration
-	for _, c := range p.primers {
-		wait = max(wait, c.prime(b))
+// room is for the bits of one snapshot.
+func (p *plan) room() (bits []uint64) {
+	n := len(p.wanted)
+	if len(p.spare) < n {
+		p.spare = make([]uint64, 8*n)
 	}
-	if wait == 0 {
-		return
-	}
+	bits, p.spare = p.spare[:n:n], p.spare[n:]
+	return bits
+}
+
+// wait waits so long, and reports whether it did.
+func wait(ctx context.Context, d time.Duration) bool {
 	select {
-	case <-time.After(wait):
+	case <-time.After(d):
+		return true
 	case <-ctx.Done():
+		return false
 	}
-	b.now = g.instant()
 }
 
 // ask asks the collectors, or those of which it is not known that they would say
@@ -202,62 +198,61 @@ func (g *Gatherer) ask(ctx context.Context, p *plan, b *batch) {
 	if g.stamper != nil {
 		stamp = g.stamper.stamp(b.now)
 	}
-	skip := stamp != 0 && stamp == p.steady.stamp && b.now.boot < p.steady.until
-	if skip {
-		for _, i := range p.steady.slots {
-			b.bits[i] = b.before[i]
-			b.stored |= 1 << i
-		}
-	} else {
-		p.steady.stamp = 0
+	s := &p.steady
+	b.stored, b.moved, b.until, b.again = 0, false, math.MaxInt64, 0
+	if b.calm = stamp != 0 && stamp == s.stamp && b.now.boot < s.until; b.calm {
+		copy(b.bits, b.before)
+		b.stored = s.kept
+		g.askAll(ctx, s.others, b)
+		return
 	}
-	b.moved, b.until = false, math.MaxInt64
-	for next := 0; next < len(p.collectors); {
-		next = g.collect(ctx, p, next, skip, b)
+	for _, a := range p.collectors {
+		a.kept, a.steady = nil, false
 	}
-	if stamp != 0 && !skip && !b.moved {
-		p.settle(stamp, b.until)
+	g.askAll(ctx, p.collectors, b)
+	if s.stamp = 0; stamp != 0 && !b.moved {
+		p.settle(stamp, b)
 	}
 }
 
-// settle takes note of the collectors that need not be asked.
-func (p *plan) settle(stamp uint64, until time.Duration) {
+// settle takes note of what need not be asked for.
+func (p *plan) settle(stamp uint64, b *batch) {
 	s := &p.steady
-	s.stamp, s.until, s.slots = stamp, until, s.slots[:0]
-	for i, c := range p.collectors {
-		if !s.which[i] {
-			continue
+	s.stamp, s.until, s.kept, s.others = stamp, b.until, 0, s.others[:0]
+	for _, a := range p.collectors {
+		if !a.steady {
+			s.others = append(s.others, a)
 		}
-		for _, f := range c.facts() {
+		for _, f := range a.kept {
 			if slot := p.slots[f]; slot != noSlot {
-				s.slots = append(s.slots, slot)
+				s.kept |= 1 << slot
 			}
 		}
 	}
 }
 
-// collect runs the collectors from the given one on, without those that need not
-// be asked, and returns which is next; a panic in one makes its facts unknown.
-func (g *Gatherer) collect(ctx context.Context, p *plan, from int, skip bool, b *batch) (next int) {
+func (g *Gatherer) askAll(ctx context.Context, all []*asked, b *batch) {
+	for len(all) > 0 {
+		all = g.collect(ctx, all, b)
+	}
+}
+
+// collect runs collectors and returns those that are left: a panic in one makes its
+// facts unknown and ends it.
+func (g *Gatherer) collect(ctx context.Context, all []*asked, b *batch) (left []*asked) {
 	defer func() {
 		if r := recover(); r != nil {
 			g.opts.Logger.Error("fact collector panicked", "panic", r)
-			b.unknownAll("the collector failed; see the log", p.collectors[next].facts()...)
-			p.seen[next], p.steady.which[next], b.moved = 0, false, true // not to be kept
-			next++
+			b.unknownAll("the collector failed; see the log", b.asked.facts()...)
+			b.asked.seen, b.asked.kept, b.asked.steady, b.moved = 0, nil, false, true
+			left = all[1+slices.Index(all, b.asked):]
 		}
 	}()
-	for next = from; next < len(p.collectors); next++ {
-		if skip && p.steady.which[next] {
-			continue
-		}
-		b.seen, b.steady = &p.seen[next], false
-		p.collectors[next].collect(ctx, b)
-		if !skip {
-			p.steady.which[next] = b.steady
-		}
+	for _, a := range all {
+		b.asked = a
+		a.collect(ctx, b)
 	}
-	return next
+	return nil
 }
 
 const noSource = "no source on this platform"
@@ -308,7 +303,8 @@ func (g *Gatherer) addPlan(key planKey, want Set) *plan {
 }
 
 func (g *Gatherer) newPlan(want Set) *plan {
-	p := &plan{set: want, want: make([]bool, len(declared)), slots: make(slots, len(declared)), local: want.Has(LocalFacts)}
+	p := &plan{set: want, local: want.Has(LocalFacts)}
+	p.want, p.slots = make([]bool, len(declared)), make(slots, len(declared))
 	for f, d := range declared {
 		p.slots[f] = noSlot
 		if p.want[f] = want.Has(d.ID); p.want[f] {
@@ -318,13 +314,9 @@ func (g *Gatherer) newPlan(want Set) *plan {
 	}
 	for _, c := range g.collectors {
 		if anyWanted(p.want, c.facts()) {
-			p.collectors = append(p.collectors, c)
-			if c, ok := c.(primer); ok {
-				p.primers = append(p.primers, c)
-			}
+			p.collectors = append(p.collectors, &asked{collector: c})
 		}
 	}
-	p.seen, p.steady.which = make([]uint64, len(p.collectors)), make([]bool, len(p.collectors))
 	p.notes = make([]note, len(p.wanted))
 	return p
 }

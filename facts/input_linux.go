@@ -71,6 +71,17 @@ func (w *inputWatch) look(now time.Duration, plugged bool) {
 	}
 }
 
+// lookAgain is report where no device has come or gone, and returns when the last
+// event was. It reports whether all devices answer.
+func (w *inputWatch) lookAgain(now time.Duration) (used time.Duration, ok bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name, fd := range w.devices {
+		w.take(name, fd, now)
+	}
+	return w.last, w.silent == "" && !w.again
+}
+
 // lastUse is the boot time of the last use that was seen, 0 when none was.
 func (w *inputWatch) lastUse() time.Duration {
 	w.mu.Lock()

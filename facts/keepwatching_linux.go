@@ -3,6 +3,7 @@ package facts
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -50,6 +51,8 @@ func keepWatchingEvery(ctx context.Context, pause time.Duration, what string, t 
 // troubles are the watches that somebody waits for and that do not work. The
 // nil *troubles keeps none.
 type troubles struct {
+	news *atomic.Uint64 // counts how often they changed; nil: nobody does
+
 	mu  sync.Mutex
 	why map[*bool]string
 }
@@ -60,6 +63,9 @@ func (t *troubles) set(watch *bool, why string) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.news != nil {
+		t.news.Add(1)
+	}
 	if why == "" {
 		delete(t.why, watch)
 		return

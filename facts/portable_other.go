@@ -6,7 +6,6 @@ import (
 	"context"
 	"math"
 	"runtime"
-	"time"
 
 	"github.com/shirou/gopsutil/v3/cpu"
 )
@@ -24,13 +23,6 @@ func (*portable) facts() []fact {
 	return []fact{cores, cpuBusy, memoryAvailable, memoryTotal}
 }
 
-func (p *portable) prime(b *batch) time.Duration {
-	if !b.wants(cpuBusy) {
-		return 0
-	}
-	return p.rate.prime(b.now.boot, func() { p.last, _ = cpuTimes() })
-}
-
 func (p *portable) collect(ctx context.Context, b *batch) {
 	b.int(cores, int64(runtime.NumCPU()), fromRuntime)
 	p.collectCPU(b)
@@ -38,7 +30,7 @@ func (p *portable) collect(ctx context.Context, b *batch) {
 }
 
 func (p *portable) collectCPU(b *batch) {
-	if b.wants(cpuBusy) && p.rate.due(b.now.boot) {
+	if b.wants(cpuBusy) && p.rate.due(b) {
 		now, err := cpuTimes()
 		p.rate.set(portableBusy(p.last, now), err == nil, b.now.boot)
 		p.last = now

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -44,6 +45,8 @@ type presenceCollector struct {
 	plugs       *changeSource // of input devices
 	nodes       terminalNodes
 	all, system []report                 // of the last look, to be filled anew
+	settled     *origin                  // of the idle time, where all that may change it without an event has a last; else nil
+	used        time.Duration            // boot time of the last use that is known then
 	reasons     map[string]time.Duration // busy ones of the last look, and of whom, to be filled anew
 	seated      map[string]time.Duration
 	away        map[string]time.Duration
@@ -70,6 +73,7 @@ type sessionManager interface {
 type presenceSource struct {
 	name   string
 	report func(p *presenceCollector, k look, all []report) []report
+	last   func(p *presenceCollector, now instant) (used time.Duration, ok bool) // see again; nil: it tells of all that happens
 }
 
 // look is what one look at presence has to go on.
@@ -81,19 +85,20 @@ type look struct {
 }
 
 var presenceSources = []presenceSource{
-	{"terminals", func(p *presenceCollector, k look, all []report) []report { return append(all, p.terminalReport(k.now)) }},
-	{"boot", func(p *presenceCollector, k look, all []report) []report { return append(all, p.bootReport(k.now)) }},
+	{"terminals", func(p *presenceCollector, k look, all []report) []report { return append(all, p.terminalReport(k.now)) }, (*presenceCollector).terminalsAgain},
+	{"boot", func(p *presenceCollector, k look, all []report) []report { return append(all, p.bootReport(k.now)) }, (*presenceCollector).bootAgain},
 	{"logind", func(p *presenceCollector, k look, all []report) []report {
 		return append(all, p.sessionReport(k.now.boot, k.l, k.err, k.told))
-	}},
-	{"agents", (*presenceCollector).agentReports},
-	{"watch", (*presenceCollector).watchReport},
-	{"input", (*presenceCollector).inputReport},
+	}, nil},
+	{"agents", (*presenceCollector).agentReports, nil}, // where there are any, they are asked each time
+	{"watch", (*presenceCollector).watchReport, nil},
+	{"input", (*presenceCollector).inputReport, func(p *presenceCollector, now instant) (time.Duration, bool) { return p.input.lookAgain(now.boot) }},
 }
 
 func newPresence(r *root, b *bus, resume *resumeWatch, c *changes, devices *uevents, o *Options) *presenceCollector {
-	p := &presenceCollector{root: r, bus: b, resume: resume, input: newInputWatch(r), agents: newAgentServer(o),
+	p := &presenceCollector{root: r, bus: b, resume: resume, input: newInputWatch(r), agents: newAgentServer(o, &c.news),
 		changes: c, devices: devices, sources: presenceSources, wakers: map[*func(...fact)]bool{}, nodes: terminalNodes{names: dirSource(r.at("/dev/pts"))}}
+	p.troubles.news = &c.news
 	p.nodes.switches, p.plugs = p.nodes.switchSource(r), dirSource(r.at(inputDir))
 	return p
 }
@@ -104,12 +109,16 @@ var (
 	presenceFacts = []fact{idleSeconds, systemIdleSeconds, agentHeldSeconds, locked, busy, busySeconds, agentBusySeconds, sessions, remoteSessions, graphicalSessions, terminals}
 	idleFacts     = []fact{idleSeconds, systemIdleSeconds, agentHeldSeconds}
 	sessionFacts  = []fact{locked, busy, busySeconds, agentBusySeconds, sessions, remoteSessions, graphicalSessions}
+	busyFacts     = []fact{busy, busySeconds, agentBusySeconds}
 	fromPTS       = &origin{"/dev/pts", good}
 )
 
 func (p *presenceCollector) collect(ctx context.Context, b *batch) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if b.calm && b.asked.kept != nil && p.settled != nil && !b.wants(terminals) && p.again(b) {
+		return
+	}
 	if p.root.container() {
 		b.unknownAll("lull runs in a container; who uses the machine is seen from its host only", presenceFacts...)
 		return
@@ -127,24 +136,35 @@ func (p *presenceCollector) collect(ctx context.Context, b *batch) {
 	}
 	l, err := p.withGraphics(p.logind), p.logindErr
 	told := p.agents.ask(ctx, l)
-	if !b.same(p.quiet(b.now.boot, told), sessionFacts) {
+	quiet, until := p.quiet(b, told)
+	if !b.same(quiet, until, sessionFacts) {
 		p.collectSessions(b, l, err)
 		p.collectBusy(b, l, err, told)
+	} else if !b.wantsAny(idleFacts...) && !b.wants(terminals) {
+		b.asked.steady = true
 	}
 	if b.wantsAny(idleFacts...) {
-		p.collectIdle(b, p.reports(look{b.now, l, err, told}))
+		from := p.collectIdle(b, p.reports(look{b.now, l, err, told}))
+		if p.settled = nil; quiet != 0 {
+			p.settled, b.until = from, min(b.until, p.nodes.until())
+		}
 	}
 	p.keepLooking()
 }
 
 // quiet is the version of what sessions and reasons not to disturb depend on where
-// the session manager alone tells of them; else it is 0.
-func (p *presenceCollector) quiet(now time.Duration, told []agentReport) uint64 {
-	if p.said == 0 || p.logindErr != nil || slices.ContainsFunc(p.logind.Sessions, session.onTerminal) || len(told) > 0 || len(p.microphones) > 0 || p.held.holding || p.busyHeld.holding || len(p.busy.since) > 0 ||
-		!p.sound.holds(now, p.soundCards().since(now)) {
-		return 0
+// the session manager alone tells of them, until the given boot time; else it is 0.
+func (p *presenceCollector) quiet(b *batch, told []agentReport) (version uint64, until time.Duration) {
+	if p.said == 0 || p.logindErr != nil || slices.ContainsFunc(p.logind.Sessions, session.onTerminal) || len(told) > 0 || p.held.holding {
+		return 0, 0
 	}
-	return p.said + p.sound.times
+	if !b.wantsAny(busyFacts...) {
+		return p.said, math.MaxInt64
+	}
+	if len(p.microphones) > 0 || p.busyHeld.holding || len(p.busy.since) > 0 || !p.sound.holds(b.now.boot, p.soundCards().since(b.now.boot)) {
+		return 0, 0
+	}
+	return p.said + p.sound.times, p.sound.until()
 }
 
 // reports asks every source.
@@ -188,7 +208,8 @@ func (p *presenceCollector) inputReport(k look, all []report) []report {
 	return append(all, r)
 }
 
-func (p *presenceCollector) collectIdle(b *batch, reports []report) {
+// collectIdle returns who vouches for the idle time, nil when it is unknown.
+func (p *presenceCollector) collectIdle(b *batch, reports []report) *origin {
 	idle, from, why := leastIdle(reports)
 	system, systemFrom, systemWhy := idle, from, why
 	var holding, mute bool
@@ -206,8 +227,30 @@ func (p *presenceCollector) collectIdle(b *batch, reports []report) {
 		b.seconds(agentHeldSeconds, held, fromAgent)
 	}
 	if why == "" {
-		p.noticeReturn(b.now.boot - idle)
+		p.used = b.now.boot - idle
+		p.noticeReturn(p.used)
 	}
+	return from
+}
+
+// again is collect where nothing has happened since the last look: only what does
+// not tell of a use is asked for its last one. It reports whether all could say.
+func (p *presenceCollector) again(b *batch) bool {
+	for i := range p.sources {
+		if last := p.sources[i].last; last != nil {
+			used, ok := last(p, b.now)
+			if !ok {
+				return false
+			}
+			p.used = max(p.used, used)
+		}
+	}
+	idle := max(0, b.now.boot-p.used)
+	b.seconds(idleSeconds, idle, p.settled)
+	b.seconds(systemIdleSeconds, idle, p.settled)
+	b.seconds(agentHeldSeconds, 0, fromAgent)
+	p.noticeReturn(p.used)
+	return true
 }
 
 func storeIdle(b *batch, f fact, idle time.Duration, from *origin, why string) {
@@ -372,10 +415,37 @@ func (p *presenceCollector) lookAtTerminals(now instant) {
 		p.terminals.look(now, n.atimes)
 		return
 	}
+	p.lookAtUsed(now)
+}
+
+func (p *presenceCollector) lookAtUsed(now instant) {
+	n := &p.nodes
 	for _, i := range n.used {
 		n.look(i)
 	}
 	p.terminals.lookAt(now, n.atimes, n.used)
+}
+
+func (p *presenceCollector) terminalsAgain(now instant) (used time.Duration, ok bool) {
+	n := &p.nodes
+	switch {
+	case n.looked.at == 0:
+		return 0, false
+	case len(n.all) == 0:
+		return 0, true
+	case n.behind.at == 0:
+		return 0, false
+	}
+	p.lookAtUsed(now)
+	return p.terminals.last, n.looked.at > 0 // else one is gone
+}
+
+// until is when to find out anew which terminals there are, and which to look at.
+func (n *terminalNodes) until() time.Duration {
+	if len(n.all) == 0 {
+		return n.looked.until()
+	}
+	return min(n.looked.until(), n.behind.until())
 }
 
 // look takes in the access time of one terminal.
@@ -415,6 +485,11 @@ func (p *presenceCollector) bootReport(now instant) report {
 		up -= p.resume.woke
 	}
 	return report{source: "boot", answer: answered, idle: up}
+}
+
+func (p *presenceCollector) bootAgain(now instant) (used time.Duration, ok bool) {
+	p.resume.look(now)
+	return p.resume.woke, true
 }
 
 func (p *presenceCollector) close() error {

@@ -9,9 +9,10 @@ import (
 // minLook say nothing and are not taken; a baseline older than maxLook would
 // hide what happens now behind what happened long ago and is taken anew.
 type rate struct {
-	baseline, computed time.Duration // boot time; 0 = never
-	value              float64
-	ok                 bool
+	baseline time.Duration // boot time; 0 = never
+	averaged bool          // the last look had one before it
+	value    float64
+	ok       bool
 }
 
 const (
@@ -19,28 +20,27 @@ const (
 	maxLook = 2 * time.Minute
 )
 
-// prime takes a baseline with look if there is none that can be used, and
-// returns how long to wait before the next look.
-func (r *rate) prime(now time.Duration, look func()) time.Duration {
-	age := now - r.baseline
-	switch {
-	case r.baseline == 0 || age > maxLook || age < 0:
-		look()
-		r.baseline, r.computed, r.ok = now, 0, false
-		return minLook
-	case age < minLook && r.computed == 0:
-		return minLook - age
+// due reports whether to look now. While there is no average it has all looked at
+// again when there can be one.
+func (r *rate) due(b *batch) bool {
+	age := b.now.boot - r.baseline
+	if r.baseline == 0 || age > maxLook || age < 0 {
+		r.baseline = 0
+		b.again = minLook
+		return true
 	}
-	return 0
+	if age < minLook && !r.averaged {
+		b.again = max(b.again, minLook-age)
+	}
+	return age >= minLook
 }
 
-// due reports whether a look now gives a new average.
-func (r *rate) due(now time.Duration) bool { return r.baseline != 0 && now-r.baseline >= minLook }
-
-// set keeps a new average; the look it came from is the next baseline.
+// set keeps a new average, if there is a baseline; the look it came from is the
+// next one.
 func (r *rate) set(v float64, ok bool, now time.Duration) {
-	r.value, r.ok = v, ok && !math.IsNaN(v)
-	r.baseline, r.computed = now, now
+	r.averaged = r.baseline != 0
+	r.value, r.ok = v, ok && r.averaged && !math.IsNaN(v)
+	r.baseline = now
 }
 
 // store puts the last average into b.

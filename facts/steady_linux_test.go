@@ -82,6 +82,28 @@ func TestWhatACollectorSaidIsKeptUntilAnythingHappens(t *testing.T) {
 	look("what failed is not kept", one, true, int64(5))
 }
 
+// Where a rate has all asked twice within one snapshot, what is kept the second time
+// is what was said the first time, not before.
+func TestWhatIsAskedTwiceInASnapshotIsOfThatSnapshot(t *testing.T) {
+	f, twice := &fickle{value: 2, version: 1, happened: 1, until: math.MaxInt64}, false
+	o := Options{}
+	o.setDefaults()
+	g := newGatherer(o, []collector{f, collectFunc(func(b *batch) {
+		b.int(memoryTotal, int64(f.asked), fromMeminfo)
+		if twice {
+			twice, b.again = false, time.Nanosecond
+		}
+	})})
+	set := Set{"cpu.cores": true, "memory.total_bytes": true}
+	for round := range 5 {
+		f.value, f.version, f.happened, twice = uint64(round+5), uint64(round+2), f.happened+1, true
+		s := g.Snapshot(t.Context(), set, Target{})
+		if got := s.Get("cpu.cores").V; got != int64(round+5) || s.Get("memory.total_bytes").V != int64(f.asked) || f.asked != 2*round+2 {
+			t.Errorf("round %d: got %v and %+v, asked %d times; want %d", round, got, s.Get("memory.total_bytes"), f.asked, round+5)
+		}
+	}
+}
+
 // Snapshots share what is the same, and stay what they were.
 func TestALaterSnapshotLeavesTheEarlierOnesAsTheyWere(t *testing.T) {
 	var texts = []string{"a", "b", "b", "c"}

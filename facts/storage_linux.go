@@ -54,18 +54,6 @@ type volume struct {
 	busy       float64
 }
 
-// prime takes the first look at the target's disks.
-func (s *storageCollector) prime(b *batch) time.Duration {
-	if !b.wantsAny(queueDepth, ioBusy) || s.root.captured != nil {
-		return 0
-	}
-	v := s.volume(b.path, b.now.boot)
-	if len(v.disks) == 0 {
-		return 0
-	}
-	return v.rate.prime(b.now.boot, func() { v.look(s.own, b.now.boot) })
-}
-
 func (s *storageCollector) collect(_ context.Context, b *batch) {
 	v := s.volume(b.path, b.now.boot)
 	if v.mount.point == "" {
@@ -113,7 +101,7 @@ func (s *storageCollector) collectLoad(b *batch, v *volume) {
 		b.unknownAll("a captured machine stands still", queueDepth, ioBusy)
 		return
 	}
-	if v.rate.due(b.now.boot) {
+	if v.rate.due(b) {
 		depth, share, ok := v.look(s.own, b.now.boot)
 		v.rate.set(depth, ok, b.now.boot)
 		v.busy = share
@@ -291,7 +279,7 @@ func (s *storageCollector) close() error {
 // look reads every disk and returns the averages of the busiest one since the
 // look before.
 func (v *volume) look(own *ownWork, at time.Duration) (depth, share float64, ok bool) {
-	ok = true
+	ok = len(v.disks) > 0
 	for _, d := range v.disks {
 		dd, ds, dok := d.look(own, at)
 		ok = ok && dok

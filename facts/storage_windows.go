@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -57,18 +56,6 @@ func (s *windowsStorage) volume(target string) (*windowsVolume, error) {
 	}
 	s.volumes[target] = v
 	return v, nil
-}
-
-// prime takes the first look at the target's disks.
-func (s *windowsStorage) prime(b *batch) time.Duration {
-	if !b.wantsAny(queueDepth, ioBusy) {
-		return 0
-	}
-	v, err := s.volume(b.path)
-	if err != nil || len(v.disks) == 0 {
-		return 0
-	}
-	return v.rate.prime(b.now.boot, func() { _, _, _, _ = v.look() })
 }
 
 func (s *windowsStorage) collect(_ context.Context, b *batch) {
@@ -151,7 +138,7 @@ func (v *windowsVolume) collectLoad(b *batch) {
 		return
 	}
 	var err error
-	if v.rate.due(b.now.boot) {
+	if v.rate.due(b) {
 		var depth float64
 		var ok bool
 		depth, v.busy, ok, err = v.look()
@@ -173,7 +160,7 @@ func (v *windowsVolume) collectLoad(b *batch) {
 // since the look before; ok is false when there are none yet.
 func (v *windowsVolume) look() (depth, share float64, ok bool, err error) {
 	before, now := v.last, map[uint32]diskCounters{}
-	v.last, ok = nil, true
+	v.last, ok = nil, len(v.disks) > 0
 	for _, disk := range v.disks {
 		data, err := askDevice(diskPath(disk), ioctlDiskPerformance, nil, 88)
 		if err != nil {

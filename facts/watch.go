@@ -20,7 +20,7 @@ func (g *Gatherer) Watch(ctx context.Context, want Set) <-chan Set {
 	var sources sync.WaitGroup
 	wake := func(fs ...fact) { m.add(p.want, fs) }
 	for _, c := range p.collectors {
-		if w, ok := c.(watcher); ok {
+		if w, ok := c.collector.(watcher); ok {
 			sources.Go(func() { w.watch(ctx, p.want, wake) })
 		}
 	}

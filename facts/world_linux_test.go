@@ -27,9 +27,12 @@ import (
 type world struct {
 	t     testing.TB
 	rng   *rand.Rand
+	g     *Gatherer
 	p     *presenceCollector
 	dir   string
 	blind string // the source that the collector is kept from seeing
+	calm  bool   // nobody has a desktop, and little happens that is told of: most looks ask only what does not tell
+	again int    // so many did
 
 	boot  time.Duration // the boot clock: never jumps
 	wall  time.Time     // the wall clock: jumps
@@ -64,7 +67,7 @@ func newWorld(t testing.TB, seed uint64, blind string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 7)), dir: dir, blind: blind, boot: 2 * time.Minute, wall: time.Unix(1700000000, 0),
+	w := &world{t: t, rng: rand.New(rand.NewPCG(seed, 7)), dir: dir, blind: blind, calm: seed%2 == 1, boot: 2 * time.Minute, wall: time.Unix(1700000000, 0),
 		open: map[string]bool{}, ssh: map[string]bool{}, began: map[string]time.Duration{}, devices: [2]int{-1, -1}}
 	w.slept = time.Duration(w.rng.IntN(2)) * time.Hour
 	for _, d := range []string{"dev/input", "dev/pts", "sys/class/input", "run/systemd/seats"} {
@@ -73,17 +76,33 @@ func newWorld(t testing.TB, seed uint64, blind string) *world {
 		}
 	}
 	r := &root{dir: dir, below: true, container: func() bool { return false }, virtual: func() bool { return false }}
-	o := &Options{AgentSocket: filepath.Join(dir, "s"), Deadline: 20 * time.Second}
+	o := &Options{AgentSocket: filepath.Join(dir, "s"), Deadline: 20 * time.Second,
+		Now: func() time.Time { return w.wall }, boot: func() time.Duration { return w.boot }}
 	o.setDefaults()
 	sleep := func(instant) time.Duration { return w.slept }
 	if blind == "resume" {
 		sleep = func(instant) time.Duration { return 0 }
 	}
 	changes := &changes{root: r}
-	w.p = newPresence(r, nil, &resumeWatch{sleep: sleep}, changes, newUevents(changes), o)
+	devices := newUevents(changes)
+	w.p = newPresence(r, nil, &resumeWatch{sleep: sleep}, changes, devices, o)
+	devices.source.open = func() (int, error) { return unix.Eventfd(0, unix.EFD_NONBLOCK|unix.EFD_CLOEXEC) } // none ever comes
+	w.p.nodes.switches = &changeSource{events: unix.EPOLLIN, open: func() (int, error) { w.p.nodes.front = "/dev/tty1"; return devices.source.open() }}
 	w.p.bus = w
 	w.p.agents.now = func() time.Duration { return w.boot }
 	w.p.sources = slices.DeleteFunc(slices.Clone(presenceSources), func(s presenceSource) bool { return s.name == blind })
+	for i, s := range w.p.sources {
+		if s.last != nil {
+			w.p.sources[i].last = func(p *presenceCollector, now instant) (time.Duration, bool) {
+				w.again++
+				if used, ok := s.last(p, now); blind != s.name+" again" {
+					return used, ok
+				}
+				return 0, true
+			}
+		}
+	}
+	w.g = newGatherer(*o, []collector{w.p, worldStamp{w}})
 	if w.blind != "input" || w.rng.IntN(2) == 0 {
 		w.plugIn(0)
 	}
@@ -93,8 +112,10 @@ func newWorld(t testing.TB, seed uint64, blind string) *world {
 	for i, s := range []string{"c1", "c2"} {
 		w.agents[i] = &worldAgent{w: w, session: s, last: -1}
 	}
-	w.agents[0].start()
-	w.agents[1].start()
+	if !w.calm {
+		w.agents[0].start()
+		w.agents[1].start()
+	}
 	return w
 }
 
@@ -105,7 +126,7 @@ func (w *world) close() {
 	for i := range w.devices {
 		w.silence(i)
 	}
-	_ = w.p.close()
+	_ = w.g.Close()
 	w.p.changes.close()
 	os.RemoveAll(w.dir)
 }
@@ -116,14 +137,18 @@ func (w *world) use() { w.truth = w.boot }
 // step lets time pass and one thing happen.
 func (w *world) step() {
 	d := time.Duration(1+w.rng.Int64N(20_000)) * time.Millisecond
-	if w.rng.IntN(2) == 0 {
+	slept := 9 * time.Hour
+	n, kind := w.rng.IntN(2), w.rng.IntN(22)
+	switch {
+	case w.calm && w.rng.IntN(8) > 0: // a use, or nothing
+		d, slept = d/10, time.Second
+		kind = []int{0, 1, 2, 3, 4, 7, 8, 5}[w.rng.IntN(8)]
+	case w.rng.IntN(2) == 0:
 		d *= 60
 	}
 	w.boot, w.wall = w.boot+d, w.wall.Add(d)
-	n := w.rng.IntN(2)
-	kind := w.rng.IntN(22)
 	for _, a := range w.agents { // outages of an agent are short, or idle would hardly ever be known
-		if a.conn == nil && w.rng.IntN(3) == 0 {
+		if !w.calm && a.conn == nil && w.rng.IntN(3) == 0 {
 			a.start()
 		}
 	}
@@ -137,12 +162,14 @@ func (w *world) step() {
 	case 4:
 		w.typeAt("tty1")
 	case 5, 6:
-		w.agents[n].last = w.boot
-		w.use()
+		if !w.calm {
+			w.agents[n].last = w.boot
+			w.use()
+		}
 	case 7:
 		w.wall = w.wall.Add(time.Duration(w.rng.Int64N(int64(48*time.Hour))) - 24*time.Hour).Truncate(time.Millisecond) // somebody sets the clock
 	case 8:
-		w.boot, w.wall, w.slept = w.boot+9*time.Hour, w.wall.Add(9*time.Hour), w.slept+9*time.Hour
+		w.boot, w.wall, w.slept = w.boot+slept, w.wall.Add(slept), w.slept+slept
 		w.use() // somebody woke it
 	case 9:
 		w.agents[n].stop()
@@ -305,7 +332,10 @@ func (w *world) logind(context.Context) (*logindState, error) {
 	if w.lost != nil {
 		return nil, w.lost
 	}
-	l := desktops("c1", "c2")
+	l := new(logindState)
+	if !w.calm {
+		l = desktops("c1", "c2")
+	}
 	idle := w.desktop && w.blind != "hints"
 	l.Sessions = append(l.Sessions, session{ID: "d", UID: 4711, Class: "user", Kind: "tty", State: "active", Seat: "seat0", Idle: idle})
 	for id := range w.ssh {
@@ -327,6 +357,18 @@ func (w *world) hintTakenBack() time.Duration {
 }
 
 func (*world) watch(context.Context, string, func()) {}
+
+// worldStamp tells whether anything has happened, as sharedCloser does.
+type worldStamp struct{ w *world }
+
+func (worldStamp) facts() []fact                   { return nil }
+func (worldStamp) collect(context.Context, *batch) {}
+func (worldStamp) close() error                    { return nil }
+func (s worldStamp) stamp(now instant) uint64 {
+	return s.w.version(now.awake) + s.w.p.changes.lookAt(now.boot)
+}
+
+var idleOnly = Set{"presence.idle_seconds": true}
 
 // start has the agent connect and answer until stop.
 func (a *worldAgent) start() {
@@ -368,25 +410,21 @@ func (a *worldAgent) stop() {
 
 // look looks as lull does, and returns by how much the idle time is overstated.
 func (w *world) look() (over time.Duration, known bool) {
-	b := newBatch(instant{wall: w.wall, boot: w.boot})
-	b.want[idleSeconds] = true
-	w.p.collect(context.Background(), b)
+	idle := w.g.Snapshot(context.Background(), idleOnly, Target{}).Get("presence.idle_seconds")
 	for name := range w.open {
 		w.open[name] = true
 	}
 	for i := range w.met {
 		w.met[i] = w.met[i] || w.devices[i] >= 0
 	}
-	c := b.cell(idleSeconds)
-	if c.state != cellKnown {
-		return 0, false
-	}
-	return time.Duration(c.bits)*time.Second - (w.boot - w.truth), true
+	seconds, known := idle.V.(int64)
+	return time.Duration(seconds)*time.Second - (w.boot - w.truth), known
 }
 
 // overstated plays histories until the machine is said to be idle for longer than
-// it truly was, and tells how. It counts the looks at which idle was known.
-func overstated(t testing.TB, histories int, blind string) (how string, known int) {
+// it truly was, and tells how. It counts the looks at which idle was known, and what
+// was asked for its last use alone.
+func overstated(t testing.TB, histories int, blind string) (how string, known, again int) {
 	t.Helper()
 	for seed := range uint64(histories) {
 		w := newWorld(t, seed, blind)
@@ -394,19 +432,20 @@ func overstated(t testing.TB, histories int, blind string) (how string, known in
 			if i > 0 {
 				w.step()
 			}
-			if w.rng.IntN(3) > 0 {
+			if !w.calm && w.rng.IntN(3) > 0 {
 				continue
 			}
 			over, ok := w.look()
 			known += int(one(ok))
 			if ok && over > 0 {
 				w.close()
-				return fmt.Sprintf("history %d, step %d: idle is overstated by %v; truth %v; %v", seed, i, over, w.truth, w.story[max(0, len(w.story)-8):]), known
+				return fmt.Sprintf("history %d, step %d: idle is overstated by %v; truth %v; %v", seed, i, over, w.truth, w.story[max(0, len(w.story)-8):]), known, again
 			}
 		}
+		again += w.again
 		w.close()
 	}
-	return "", known
+	return "", known, again
 }
 
 func TestIdleIsNeverLongerThanTheTrueTimeSinceTheLastInput(t *testing.T) {
@@ -414,24 +453,69 @@ func TestIdleIsNeverLongerThanTheTrueTimeSinceTheLastInput(t *testing.T) {
 	if testing.Short() {
 		histories = 10
 	}
-	how, known := overstated(t, histories, "")
+	how, known, again := overstated(t, histories, "")
 	if how != "" {
 		t.Error(how)
 	}
-	if known < 15*histories {
-		t.Errorf("idle was known at %d looks of %d histories: too few to prove anything", known, histories)
+	if known < 15*histories || again < 15*histories {
+		t.Errorf("idle was known at %d looks of %d histories, and sources were asked for their last use alone %d times: too few to prove anything", known, histories, again)
 	}
-	t.Logf("idle was known at %d looks of %d histories", known, histories)
+	t.Logf("idle was known at %d looks of %d histories; sources were asked for their last use alone %d times", known, histories, again)
 }
 
 // Each source, taken away from the collector, is missed by the histories.
 func TestIgnoringAnySourceIsNoticedByTheHistories(t *testing.T) {
-	for _, blind := range []string{"input", "terminals", "logind", "sessions", "hints", "agents", "agent c1", "agent c2", "boot", "resume", "hang-up"} {
-		how, known := overstated(t, 40, blind)
+	for _, blind := range []string{"input", "terminals", "logind", "sessions", "hints", "agents", "agent c1", "agent c2", "boot", "resume", "hang-up", "terminals again", "boot again", "input again"} {
+		how, known, _ := overstated(t, 40, blind)
 		if how == "" {
 			t.Errorf("without %s idle was never overstated (%d looks): the histories prove nothing about it", blind, known)
 		} else {
 			t.Logf("without %s: %s", blind, how)
 		}
 	}
+}
+
+// While nothing happens that is told of, only what does not tell is asked. What
+// others than the kernel and the bus tell of ends that.
+func TestALookAtWhatDoesNotTellAloneIsGivenUpWhenSomebodyTells(t *testing.T) {
+	w := newWorld(t, 1, "")
+	t.Cleanup(w.close)
+	look := func(what string, again, known bool) {
+		t.Helper()
+		w.boot, w.wall = w.boot+time.Second, w.wall.Add(time.Second)
+		before := w.again
+		over, ok := w.look()
+		if ok != known || ok && over > 0 {
+			t.Errorf("%s: idle is known: %v, overstated by %v; want %v and nothing", what, ok, over, known)
+		}
+		if got := w.again > before; got != again {
+			t.Errorf("%s: only what does not tell was asked: %v, want %v", what, got, again)
+		}
+	}
+	settle := func() {
+		t.Helper()
+		for range 3 {
+			w.boot, w.wall = w.boot+time.Second, w.wall.Add(time.Second)
+			w.look()
+		}
+		look("nothing happened", true, true)
+	}
+	settle()
+	w.agents[0].start()
+	w.agents[0].last = w.boot
+	w.use()
+	look("an agent comes", false, true)
+	look("there is an agent", false, true)
+	w.agents[0].stop()
+	w.touch(0) // with its session went what it saw
+	settle()
+	var watch bool
+	w.p.troubles.set(&watch, "planted")
+	look("a watch does not work", false, false)
+	w.p.troubles.set(&watch, "")
+	settle()
+	w.p.input.mu.Lock()
+	w.p.input.silent = "planted" // as a watch finds out
+	w.p.input.mu.Unlock()
+	look("a device cannot be opened", true, false)
 }
