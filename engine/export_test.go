@@ -1,6 +1,9 @@
 package engine
 
-import "time"
+import (
+	"testing"
+	"time"
+)
 
 // Forget drops what the generation in force has learned of its conditions.
 func (e *Engine) Forget() {
@@ -16,4 +19,11 @@ func BePatient(t interface{ Cleanup(func()) }) {
 	before := residualDeadline
 	residualDeadline = 10 * time.Second
 	t.Cleanup(func() { residualDeadline = before })
+}
+
+// NothingMeets leaves a long test out of the race stage.
+func NothingMeets(t testing.TB) {
+	if testing.Short() {
+		t.Skip("the race stage's -short: no goroutines meet in it")
+	}
 }

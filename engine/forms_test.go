@@ -53,6 +53,7 @@ func findings(t *testing.T, layers ...engine.Layer) (out []string) {
 // Each form is found at its place, its neighbour is not; in an administrator's
 // file and in one that takes the place of a shipped one alike.
 func TestTheCheckFindsEachForbiddenFormAndNotItsNeighbour(t *testing.T) {
+	engine.NothingMeets(t)
 	for _, where := range []struct{ name, file, prefix string }{
 		{"an administrator's", "mine.rego", "etc/mine.rego"},
 		{"in the place of a shipped one", "eligibility/network.rego", "etc/eligibility/network.rego"},

@@ -42,6 +42,7 @@ var requiringWindows = fstest.MapFS{
 // The flip that Next names is never later than the second at which time
 // alone first meets something, found by letting each stretch of time pass.
 func TestTheNextFlipIsNeverTooLate(t *testing.T) {
+	NothingMeets(t)
 	BePatient(t)
 	for name, site := range map[string]fstest.MapFS{
 		"shipped": {},
@@ -74,6 +75,7 @@ func TestTheNextFlipIsNeverTooLate(t *testing.T) {
 // The same of policies that are made up at random. What only OPA can tell of a
 // condition has no flip, but has to be looked at.
 func TestTheNextFlipOfGeneratedPoliciesIsNeverTooLate(t *testing.T) {
+	NothingMeets(t)
 	BePatient(t)
 	rnd := rand.New(rand.NewPCG(11, 12))
 	changed := 0
@@ -101,6 +103,7 @@ func TestTheNextFlipOfGeneratedPoliciesIsNeverTooLate(t *testing.T) {
 // What is said of time alone is what happens when only time passes: it runs at
 // that second and not before, or it never runs.
 func TestWhatTimeAloneDoesIsWhatHappens(t *testing.T) {
+	NothingMeets(t)
 	BePatient(t)
 	for name, site := range map[string]func(*testing.T, *rand.Rand) *Engine{
 		"shipped":   func(t *testing.T, _ *rand.Rand) *Engine { return withLayer(t, fstest.MapFS{}) },

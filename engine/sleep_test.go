@@ -60,6 +60,7 @@ func (s *sleeper) sleep(in *Input, d Decision, now time.Time) {
 // time, and changes of facts, each of which the re-checker is shown. It is late
 // by no more than the next look at a measured quantity.
 func TestNothingSleepsPastItsTime(t *testing.T) {
+	NothingMeets(t)
 	for name, site := range map[string]func(*testing.T, *rand.Rand) *Engine{
 		"shipped":   func(t *testing.T, _ *rand.Rand) *Engine { return withLayer(t, fstest.MapFS{}) },
 		"windows":   func(t *testing.T, _ *rand.Rand) *Engine { return withLayer(t, requiringWindows) },

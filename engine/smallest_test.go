@@ -35,6 +35,7 @@ func requiring(what string) fstest.MapFS {
 // An explanation either names changes that make the action run, none of them
 // superfluous, or the conditions that no change can clear. Silence is no answer.
 func TestTheSmallestChangeMakesItRun(t *testing.T) {
+	NothingMeets(t)
 	for name, site := range sites {
 		t.Run(name, func(t *testing.T) {
 			e, err := New(context.Background(), Options{Layers: func() []Layer { return []Layer{{"embedded", policies.FS}, {"etc", site.fs}} }, Deadline: 10 * time.Second})
@@ -92,6 +93,7 @@ func tryOut(t *testing.T, e *Engine, in *Input, changes []Change) {
 // nothing that partial evaluation sees through. One answer in five at least has
 // to be a change that works: what can be cleared is to be found.
 func TestTheSmallestChangeOfGeneratedPoliciesMakesItRun(t *testing.T) {
+	NothingMeets(t)
 	rnd := rand.New(rand.NewPCG(9, 10))
 	cleared, stuck := 0, 0
 	for cleared+stuck < *waits {

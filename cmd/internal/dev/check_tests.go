@@ -34,7 +34,8 @@ func checkRace(ctx context.Context) error {
 // memory limits that the detector's shadow memory does not fit into.
 const unraced = "runner/execute"
 
-// concurrent are the packages with a go statement, or with a test that has one.
+// concurrent are the packages that start goroutines, by a go statement or as
+// sync.WaitGroup does, or whose tests do.
 func concurrent() ([]string, error) {
 	tree, err := arch.Load(".")
 	if err != nil {
@@ -43,7 +44,7 @@ func concurrent() ([]string, error) {
 	var dirs []string
 	for _, f := range tree.Files {
 		ast.Inspect(f.AST, func(n ast.Node) bool {
-			if _, ok := n.(*ast.GoStmt); ok && f.Dir != "." && f.Dir != unraced {
+			if startsGoroutine(n) && f.Dir != "." && f.Dir != unraced {
 				dirs = append(dirs, "./"+f.Dir)
 			}
 			return true
@@ -51,6 +52,15 @@ func concurrent() ([]string, error) {
 	}
 	slices.Sort(dirs)
 	return slices.Compact(dirs), nil
+}
+
+func startsGoroutine(n ast.Node) bool {
+	if call, ok := n.(*ast.CallExpr); ok {
+		to, ok := call.Fun.(*ast.SelectorExpr)
+		return ok && to.Sel.Name == "Go" && len(call.Args) == 1
+	}
+	_, ok := n.(*ast.GoStmt)
+	return ok
 }
 
 // goTest runs go test and judges its report: in CI a skipped test is a failure
