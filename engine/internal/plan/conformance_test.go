@@ -52,8 +52,6 @@ func TestPlansConformToOPAsCases(t *testing.T) {
 // exceptions are what OPA's planner sees otherwise than its evaluator.
 var exceptions = map[string]string{
 	"baseandvirtualdocs/base/virtual: conflicts": "rules over data, which lull refuses when it compiles",
-	"data/toplevel integer":                      "a whole number for a key of data, which is a string",
-	"data/nested integer":                        "a whole number for a key of data, which is a string",
 	"time/time caching":                          "a built-in of OPA's own tests",
 }
 

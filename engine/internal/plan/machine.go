@@ -405,6 +405,7 @@ func replaced(t *ast.Term, path []*ast.Term, v *ast.Term) *ast.Term {
 type dot struct {
 	source, key operand
 	target      int
+	ofData      bool // part of a reference to data, whose keys are strings: OPA's store takes a number for one
 }
 
 func (s *dot) run(_ *machine, l []*ast.Term) jump {
@@ -413,6 +414,11 @@ func (s *dot) run(_ *machine, l []*ast.Term) jump {
 		return undefined
 	}
 	t := source.Get(key)
+	if t == nil && s.ofData {
+		if n, ok := key.Value.(ast.Number); ok {
+			t = source.Get(ast.StringTerm(n.String()))
+		}
+	}
 	l[s.target] = t
 	if t == nil {
 		return undefined

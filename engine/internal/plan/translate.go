@@ -52,6 +52,7 @@ type translator struct {
 	locals   int
 	makes    map[ir.Local]int // statements that begin a collection in a local
 	adds     map[ir.Local]int // statements that add to it
+	ofData   map[ir.Local]bool
 	unknown  error
 }
 
@@ -61,7 +62,7 @@ func (t *translator) function(to *function, f *ir.Func) error {
 	if len(f.Params) > 2 {
 		t.conflict = "function " + name + " produced conflicting values for the same inputs"
 	}
-	t.locals, t.makes, t.adds = int(f.Return)+1, map[ir.Local]int{}, map[ir.Local]int{}
+	t.locals, t.makes, t.adds, t.ofData = int(f.Return)+1, map[ir.Local]int{}, map[ir.Local]int{}, map[ir.Local]bool{}
 	for _, p := range f.Params {
 		t.local(p)
 	}
@@ -251,7 +252,10 @@ func (t *translator) statement(stmts []ir.Stmt) (in instruction, n int, err erro
 	case *ir.ResultSetAddStmt:
 		in = &answer{t.local(s.Value)}
 	case *ir.DotStmt:
-		in = &dot{t.operand(s.Source), t.operand(s.Key), t.local(s.Target)}
+		source, _ := s.Source.Value.(ir.Local)
+		ofData := source == ir.Data || t.ofData[source]
+		t.ofData[s.Target] = ofData
+		in = &dot{t.operand(s.Source), t.operand(s.Key), t.local(s.Target), ofData}
 	case *ir.LenStmt:
 		in = &length{t.operand(s.Source), t.local(s.Target)}
 	case *ir.EqualStmt:
