@@ -29,14 +29,14 @@ func (t *terminalWatch) look(now instant, terminals []access) {
 	others := len(t.seen) != len(terminals)
 	for i, a := range terminals {
 		if i < len(t.seen) && t.seen[i].name == a.name { // most likely: the list seldom changes
-			t.take(l, &t.seen[i], a.at)
+			t.take(&l, &t.seen[i], a.at)
 			continue
 		}
 		others = true
 		if old := find(t.seen, a.name); old != nil {
-			t.take(l, old, a.at)
+			t.take(&l, old, a.at)
 		} else {
-			t.input(t.date(now, a.at, l.stepped))
+			t.input(t.date(&l, a.at))
 		}
 	}
 	if others {
@@ -49,20 +49,20 @@ func (t *terminalWatch) look(now instant, terminals []access) {
 func (t *terminalWatch) lookAt(now instant, terminals []access, which []int) {
 	l := t.begin(now)
 	for _, i := range which {
-		t.take(l, &t.seen[i], terminals[i].at)
+		t.take(&l, &t.seen[i], terminals[i].at)
 	}
 }
 
 // terminalLook is one look.
 type terminalLook struct {
-	now     instant
-	wall    int64
+	boot    time.Duration
+	wall    int64         // nanoseconds since 1970
 	elapsed time.Duration // since the look before
 	stepped bool          // the wall clock was set since then
 }
 
 func (t *terminalWatch) begin(now instant) (l terminalLook) {
-	l.now, l.wall, l.elapsed = now, now.wall.UnixNano(), now.boot-t.looks
+	l.boot, l.wall, l.elapsed = now.boot, now.wall.UnixNano(), now.boot-t.looks
 	offset := time.Duration(l.wall) - now.boot
 	l.stepped = t.looked && abs(offset-t.offset) > 100*time.Millisecond
 	t.offset, t.looks, t.looked = offset, now.boot, true
@@ -70,9 +70,9 @@ func (t *terminalWatch) begin(now instant) (l terminalLook) {
 }
 
 // take takes in one terminal's access time.
-func (t *terminalWatch) take(l terminalLook, old *access, at int64) {
+func (t *terminalWatch) take(l *terminalLook, old *access, at int64) {
 	if old.at != at || hidden(l.wall, at, l.elapsed) {
-		t.input(t.date(l.now, at, l.stepped))
+		t.input(t.date(l, at))
 		old.at = at
 	}
 }
@@ -105,12 +105,12 @@ func hidden(wall, atime int64, elapsed time.Duration) bool {
 
 // date puts an access time on the boot clock. One that lies in the future or
 // before boot was written under another setting of the clock.
-func (t *terminalWatch) date(now instant, atime int64, stepped bool) time.Duration {
-	at := now.boot - time.Duration(now.wall.UnixNano()-atime)
-	if stepped || at > now.boot || at < -time.Minute {
-		return now.boot
+func (t *terminalWatch) date(l *terminalLook, atime int64) time.Duration {
+	at := l.boot - time.Duration(l.wall-atime)
+	if l.stepped || at > l.boot || at < -time.Minute {
+		return l.boot
 	}
-	return min(now.boot, max(0, at)+ttyStep)
+	return min(l.boot, max(0, at)+ttyStep)
 }
 
 func (t *terminalWatch) input(at time.Duration) { t.last = max(t.last, at) }
