@@ -61,17 +61,11 @@ func parseRules(files map[string]file, diags *diagnostics) map[string]*ast.Modul
 	}
 	paths := slices.Sorted(maps.Keys(files))
 	results := make([]parsed, len(paths))
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range min(len(paths), runtime.GOMAXPROCS(0)) {
-		workers.Go(func() {
-			for i := next.Add(1) - 1; i < int64(len(paths)); i = next.Add(1) - 1 {
-				f := files[paths[i]]
-				results[i].module, results[i].err = ast.ParseModuleWithOpts(f.name(), string(f.content), parserOptions())
-			}
-		})
-	}
-	workers.Wait()
+	onAllProcessors(len(paths), func(i int) bool {
+		f := files[paths[i]]
+		results[i].module, results[i].err = ast.ParseModuleWithOpts(f.name(), string(f.content), parserOptions())
+		return true
+	})
 	mods := make(map[string]*ast.Module, len(files))
 	for i, p := range paths {
 		name := files[p].name()
@@ -82,6 +76,30 @@ func parseRules(files map[string]file, diags *diagnostics) map[string]*ast.Modul
 		mods[name] = results[i].module
 	}
 	return mods
+}
+
+// onAllProcessors does what is to be done for 0 to n-1, begun in this order, and
+// waits for it. Once one of them answers no, none is begun any more.
+func onAllProcessors(n int, do func(i int) (goOn bool)) {
+	var (
+		next    atomic.Int64
+		stopped atomic.Bool
+		workers sync.WaitGroup
+	)
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for !stopped.Load() {
+				i := int(next.Add(1) - 1)
+				if i >= n {
+					return
+				}
+				if !do(i) {
+					stopped.Store(true)
+				}
+			}
+		})
+	}
+	workers.Wait()
 }
 
 // addAST adds what OPA reports, with the nearest right name as a hint.
@@ -167,9 +185,12 @@ type program struct {
 }
 
 // compileTree compiles t, and returns the rules as they were written, too; problems
-// go to diags, and then the program is nil.
-func compileTree(ctx context.Context, t *tree, schema any, diags *diagnostics) (p *program, mods map[string]*ast.Module) {
-	p = &program{compiler: newCompiler(schema, t.data)}
+// go to diags, and then the program is nil. The compiler keeps one processor busy:
+// meanwhile is called beside it, and has come to its end when compileTree returns.
+// It may not look at the rules: OPA sorts the keys of an object when it is first
+// walked through, and the compiler copies them.
+func compileTree(ctx context.Context, t *tree, s *schema, meanwhile func(), diags *diagnostics) (p *program, mods map[string]*ast.Module) {
+	p = &program{compiler: newCompiler(s.forOPA(), t.data)}
 	var others sync.WaitGroup
 	others.Go(func() { p.compiler.QueryCompiler() }) // makes types of the schema, which takes a while
 	mods = parseRules(t.rules, diags)
@@ -177,34 +198,44 @@ func compileTree(ctx context.Context, t *tree, schema any, diags *diagnostics) (
 		return nil, nil
 	}
 	var err error
-	if p.data, err = newDataCache(t.data); err != nil {
-		diags.errorf(position{}, "", "%v", err)
-		return nil, nil
-	}
-	if p.compiler.Compile(mods); p.compiler.Failed() { // compiles copies
+	others.Go(func() {
+		if err = p.open(ctx, t.data); err == nil {
+			_, err = s.read()
+		}
+		if meanwhile != nil {
+			meanwhile()
+		}
+	})
+	p.compiler.Compile(mods) // compiles copies
+	if others.Wait(); p.compiler.Failed() {
 		diags.addAST("", p.compiler.Errors)
 		return nil, nil
 	}
-	if err := p.prepare(ctx, t.data); err != nil {
+	if err == nil {
+		p.query, err = p.compileQuery("x = " + entrypoint)
+	}
+	if err != nil {
 		diags.errorf(position{}, "", "%v", err)
 		return nil, nil
 	}
 	return p, mods
 }
 
-func (p *program) prepare(ctx context.Context, data *node) error {
-	var err error
+// open readies the data for decisions.
+func (p *program) open(ctx context.Context, data *node) (err error) {
+	if p.data, err = newDataCache(data); err != nil {
+		return err
+	}
 	p.store = inmem.NewFromObjectWithOpts(jsonObject(data), inmem.OptReturnASTValuesOnRead(true), inmem.OptRoundTripOnWrite(false))
-	if p.txn, err = p.store.NewTransaction(ctx); err != nil {
-		return err
-	}
-	if p.query, err = p.compileQuery("x = " + entrypoint); err != nil {
-		return err
-	}
-	rd := newReadFinder(p.compiler)
-	p.conditions, p.finder = rd.readsOfConditions(), rd
-	p.reads = rd.readsOf(ast.MustParseRef(entrypoint)).sorted()
-	return nil
+	p.txn, err = p.store.NewTransaction(ctx)
+	return err
+}
+
+// findReads fills in what no decision needs.
+func (p *program) findReads() {
+	p.finder = newReadFinder(p.compiler)
+	p.conditions = p.finder.readsOfConditions()
+	p.reads = p.finder.readsOf(ast.MustParseRef(entrypoint)).sorted()
 }
 
 func jsonObject(n *node) map[string]any {

@@ -108,7 +108,17 @@ var ambiguous = sync.OnceValue(func() *regexp.Regexp {
 var jsonNumber = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`) })
 
 func isAmbiguous(n *yaml.Node) bool {
-	return n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0 && ambiguous().MatchString(n.Value)
+	return n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0 &&
+		!isClear(n.Value) && ambiguous().MatchString(n.Value)
+}
+
+// isClear knows most scalars that are not ambiguous at a glance: words of more
+// letters than "off", and numbers of nothing but digits.
+func isClear(s string) bool {
+	if len(s) > 3 && (s[0] >= 'a' && s[0] <= 'z' || s[0] >= 'A' && s[0] <= 'Z') {
+		return true
+	}
+	return s == "0" || s != "" && s[0] != '0' && strings.Trim(s, "0123456789") == ""
 }
 
 func (p dataParser) scalar(n *yaml.Node) any {

@@ -12,13 +12,14 @@ import (
 
 // Options of [New].
 type Options struct {
-	Layers   func() []Layer   // required; asked again at each load, lowest first
-	Schema   []byte           // JSON Schema of the input; nil: unchecked
-	Schemas  func() []byte    // where the schema may change: asked for it at each load, instead of Schema
-	StateDir string           // keeps the last good set; "": none
-	Deadline time.Duration    // of one decision; 0: 100 ms
-	Now      func() time.Time // nil: time.Now
-	Logger   *slog.Logger     // nil: discard
+	Layers    func() []Layer   // required; asked again at each load, lowest first
+	Schema    []byte           // JSON Schema of the input; nil: unchecked
+	Schemas   func() []byte    // where the schema may change: asked for it at each load, instead of Schema
+	StateDir  string           // keeps the last good set; "": none
+	Meanwhile func()           // called in each load while the rules compile, which keeps one processor busy; nil: nothing
+	Deadline  time.Duration    // of one decision; 0: 100 ms
+	Now       func() time.Time // nil: time.Now
+	Logger    *slog.Logger     // nil: discard
 }
 
 // An Engine holds the generation in force. Deciding never waits for loading.
@@ -92,11 +93,9 @@ func (e *Engine) Reload(ctx context.Context) (changed bool, err error) {
 		s      *schema
 		others sync.WaitGroup
 	)
-	others.Go(func() { s, err = e.currentSchema() })
+	others.Go(func() { s = e.currentSchema() })
 	t, diags := buildTree(e.opt.Layers())
-	if others.Wait(); err != nil {
-		return false, err
-	}
+	others.Wait()
 	if e.gen.Load() != nil && t.raw == e.tried && s == e.schema {
 		return false, nil
 	}
@@ -111,7 +110,7 @@ func (e *Engine) Reload(ctx context.Context) (changed bool, err error) {
 		rejected = t.raw // a file that cannot be read is in no tree: its digest may be that of the set in force
 	} else {
 		var more diagnostics
-		g, more = load(ctx, t, s)
+		g, more = load(ctx, t, s, e.opt.Meanwhile)
 		diags = append(diags, more...)
 	}
 	if g == nil {
@@ -130,16 +129,16 @@ func (e *Engine) Reload(ctx context.Context) (changed bool, err error) {
 
 // currentSchema is the schema to load against: the one in force, or the one tried
 // last, when it says the same.
-func (e *Engine) currentSchema() (*schema, error) {
+func (e *Engine) currentSchema() *schema {
 	text := e.opt.Schema
 	if e.opt.Schemas != nil {
 		text = e.opt.Schemas()
 	}
 	if g := e.gen.Load(); g != nil && bytes.Equal(text, g.schema.text) {
-		return g.schema, nil
+		return g.schema
 	}
 	if e.schema != nil && bytes.Equal(text, e.schema.text) {
-		return e.schema, nil
+		return e.schema
 	}
 	return newSchema(text)
 }

@@ -69,16 +69,17 @@ func (g *Generation) condition(name string) (Condition, bool) {
 
 // load makes a generation of t. All problems are returned; with an error among
 // them there is no generation.
-func load(ctx context.Context, t *tree, s *schema) (*Generation, diagnostics) {
+func load(ctx context.Context, t *tree, s *schema, meanwhile func()) (*Generation, diagnostics) {
 	var diags, probed diagnostics
 	g := &Generation{digest: t.digest, tree: t, schema: s}
 	var mods map[string]*ast.Module // not kept: a resting daemon has no use for them
-	if g.prog, mods = compileTree(ctx, t, s.forOPA(), &diags); g.prog == nil {
+	if g.prog, mods = compileTree(ctx, t, s, meanwhile, &diags); g.prog == nil {
 		return nil, diags
 	}
 	var others sync.WaitGroup
-	others.Go(func() { g.probe(ctx, s.kinds(), &probed) })
-	g.describe(mods, &diags)
+	others.Go(func() { g.describe(mods, &diags) })
+	g.prog.findReads() // before the probes: OPA sorts the keys of an object when it is first walked through
+	g.probe(ctx, s.kinds(), &probed)
 	if others.Wait(); !diags.failed() {
 		diags = append(diags, probed...)
 	}
@@ -104,29 +105,41 @@ func (g *Generation) describe(mods map[string]*ast.Module, diags *diagnostics) {
 const probeDeadline = 2 * time.Second
 
 // probe asks for decisions of which nothing is known but the kind. Each must
-// have the shape of a decision, and none may be run. Without even a kind the
-// decision may be undefined, which is a wait.
+// have the shape of a decision, and none may be run.
 func (g *Generation) probe(ctx context.Context, kinds []string, diags *diagnostics) {
-	for _, kind := range append([]string{""}, kinds...) {
-		in := &Input{}
-		if kind != "" {
-			in.Action, _ = NewSection(map[string]any{"kind": kind})
+	kinds = append([]string{""}, kinds...)
+	found := make([]diagnostics, len(kinds))
+	onAllProcessors(len(kinds), func(i int) bool {
+		g.probeKind(ctx, kinds[i], &found[i])
+		return found[i] == nil
+	})
+	for _, ds := range found {
+		if ds != nil {
+			*diags = append(*diags, ds...)
+			return // the first of them: all kinds often break by the same rule
 		}
-		d := g.decide(ctx, in, probeDeadline)
-		switch {
-		case d.Error != "" && kind != "":
-			hint, why := "decision.rego shows the shape", d.Error
-			if len(d.WaitsFor) == 1 && d.WaitsFor[0] == PolicyTimeout {
-				hint = "a rule loops, or makes something huge: opa eval --profile with the rule files tells which"
-				why = unanswered(probeDeadline)
-			}
-			diags.errorf(position{}, hint, "action %q without any fact gets no decision: %s", kind, why)
-			return
-		case d.Verdict == Run:
-			diags.errorf(position{}, "a condition is met although nothing is known; lull policy check finds such rules",
-				"action %q would run although nothing is known about the machine", kind)
-			return
+	}
+}
+
+// probeKind is the probe of one kind. Without even a kind the decision may be
+// undefined, which is a wait.
+func (g *Generation) probeKind(ctx context.Context, kind string, diags *diagnostics) {
+	in := &Input{}
+	if kind != "" {
+		in.Action, _ = NewSection(map[string]any{"kind": kind})
+	}
+	d := g.decide(ctx, in, probeDeadline)
+	switch {
+	case d.Error != "" && kind != "":
+		hint, why := "decision.rego shows the shape", d.Error
+		if len(d.WaitsFor) == 1 && d.WaitsFor[0] == PolicyTimeout {
+			hint = "a rule loops, or makes something huge: opa eval --profile with the rule files tells which"
+			why = unanswered(probeDeadline)
 		}
+		diags.errorf(position{}, hint, "action %q without any fact gets no decision: %s", kind, why)
+	case d.Verdict == Run:
+		diags.errorf(position{}, "a condition is met although nothing is known; lull policy check finds such rules",
+			"action %q would run although nothing is known about the machine", kind)
 	}
 }
 

@@ -122,11 +122,7 @@ func (e *Engine) ParseInput(data []byte) (*Input, error) { return e.gen.Load().s
 // document takes about as long as a fifth of loading the policies, and both may
 // be done at once.
 func ParseInput(schema, data []byte) (*Input, error) {
-	s, err := newSchema(schema)
-	if err != nil {
-		return nil, err
-	}
-	return s.parseInput(data)
+	return newSchema(schema).parseInput(data)
 }
 
 func (s *schema) parseInput(data []byte) (*Input, error) {

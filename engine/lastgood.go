@@ -58,11 +58,7 @@ func replaceFile(name string, data []byte) error {
 // who wants to look at what decides while the files are broken. Without such a
 // set it returns neither a generation nor an error.
 func LastGood(ctx context.Context, dir string, schema []byte) (*Generation, error) {
-	s, err := newSchema(schema)
-	if err != nil {
-		return nil, err
-	}
-	return loadLastGood(ctx, dir, s)
+	return loadLastGood(ctx, dir, newSchema(schema))
 }
 
 // loadLastGood loads what saveLastGood wrote. Without such a file it returns
@@ -90,7 +86,7 @@ func loadLastGood(ctx context.Context, dir string, s *schema) (*Generation, erro
 	if t.digest != set.Digest || diags.failed() {
 		return nil, errors.New("the last good policies are damaged: their digest does not match")
 	}
-	g, diags := load(ctx, t, s)
+	g, diags := load(ctx, t, s, nil)
 	if g == nil {
 		return nil, &LoadError{Digest: t.digest, Diagnostics: diags}
 	}

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/topdown"
@@ -16,7 +17,7 @@ import (
 // itself looks up in it.
 type schema struct {
 	text []byte // empty: unchecked
-	root member
+	read func() (*member, error)
 }
 
 // A member is the part of a schema that is about one member of the input.
@@ -28,15 +29,19 @@ type member struct {
 	Properties map[string]*member `json:"properties"`
 }
 
-func newSchema(text []byte) (*schema, error) {
-	s := &schema{text: text}
-	if len(text) == 0 {
-		return s, nil
-	}
-	if err := json.Unmarshal(text, &s.root); err != nil {
-		return nil, fmt.Errorf("schema of the input: %w", err)
-	}
-	return s, nil
+// newSchema keeps the text; what stands in it is read when it is first asked for,
+// which for most of a load nobody does.
+func newSchema(text []byte) *schema {
+	return &schema{text: text, read: sync.OnceValues(func() (*member, error) {
+		root := &member{}
+		if len(text) == 0 {
+			return root, nil
+		}
+		if err := json.Unmarshal(text, root); err != nil {
+			return &member{}, fmt.Errorf("schema of the input: %w", err)
+		}
+		return root, nil
+	})}
 }
 
 // forOPA is the schema as OPA's compiler takes it: nil for none. It writes out
@@ -123,7 +128,7 @@ func (s *schema) problem(e map[string]any) string {
 // at is the part of the schema that is about a member of the input; empty where
 // it has none.
 func (s *schema) at(path []string) *member {
-	at := &s.root
+	at, _ := s.read() // a load has asked for the error
 	for _, name := range path {
 		if at.Items != nil {
 			at = at.Items // name is an index

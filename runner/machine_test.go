@@ -223,7 +223,7 @@ func (m *machine) json(file string, v any) {
 // runs on; what is left is what lull itself must get right.
 func (m *machine) policy() {
 	m.t.Helper()
-	eng, err := runner.OfflineEngine(context.Background(), config.Paths{}, nil)
+	eng, err := runner.OfflineEngine(context.Background(), config.Paths{}, nil, nil)
 	if err != nil {
 		m.t.Fatal(err)
 	}

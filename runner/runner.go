@@ -211,11 +211,11 @@ func LastGoodPolicies(ctx context.Context, paths config.Paths) (*engine.Generati
 // OfflineEngine is OpenEngine for a command that must leave no trace: nothing
 // is read from or written to the state directory. Only the embedded defaults,
 // these directories and what is laid over them count, and of paths the types of
-// the administrator's own facts.
-func OfflineEngine(ctx context.Context, paths config.Paths, dirs []string, over ...engine.Layer) (*engine.Engine, error) {
+// the administrator's own facts. What is to be done meanwhile may be nil.
+func OfflineEngine(ctx context.Context, paths config.Paths, dirs []string, meanwhile func(), over ...engine.Layer) (*engine.Engine, error) {
 	return engine.New(ctx, engine.Options{
 		Layers:  func() []engine.Layer { return append(policyLayers(dirs), over...) },
-		Schemas: func() []byte { return CheckSchemaOf(paths) }, Deadline: offlineDeadline,
+		Schemas: func() []byte { return CheckSchemaOf(paths) }, Meanwhile: meanwhile, Deadline: offlineDeadline,
 	})
 }
 

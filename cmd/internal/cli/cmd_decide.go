@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"sync"
 
 	"github.com/lullhq/lull/engine"
 	"github.com/lullhq/lull/runner"
@@ -48,11 +47,10 @@ func (a *app) decide(ctx context.Context, o decideOptions) error {
 	var (
 		in      *engine.Input
 		refused error
-		reading sync.WaitGroup
 	)
-	reading.Go(func() { in, refused = engine.ParseInput(runner.CheckSchemaOf(a.paths()), data) })
-	eng, err := a.engine(ctx, o.policies)
-	reading.Wait()
+	eng, err := a.engineMeanwhile(ctx, o.policies, func() {
+		in, refused = engine.ParseInput(runner.CheckSchemaOf(a.paths()), data)
+	})
 	if err != nil {
 		return err
 	}
@@ -82,6 +80,12 @@ func verdictExit(v engine.Verdict) error {
 // engine loads the policies in force, or the shipped ones and those of dirs,
 // with what is laid over them.
 func (a *app) engine(ctx context.Context, dirs []string, over ...engine.Layer) (*engine.Engine, error) {
+	return a.engineMeanwhile(ctx, dirs, nil, over...)
+}
+
+// engineMeanwhile is engine that has something done on a processor that loading
+// leaves free; once it is loaded, that is done.
+func (a *app) engineMeanwhile(ctx context.Context, dirs []string, meanwhile func(), over ...engine.Layer) (*engine.Engine, error) {
 	for _, dir := range dirs {
 		if info, err := os.Stat(dir); err != nil {
 			return nil, coded(exitFailed, fmt.Errorf("policies: %w", err), "name a directory that exists")
@@ -92,7 +96,7 @@ func (a *app) engine(ctx context.Context, dirs []string, over ...engine.Layer) (
 	if len(dirs) == 0 {
 		dirs = a.paths().PolicyDirs
 	}
-	eng, err := runner.OfflineEngine(ctx, a.paths(), dirs, over...)
+	eng, err := runner.OfflineEngine(ctx, a.paths(), dirs, meanwhile, over...)
 	if err != nil {
 		return nil, coded(exitPolicy, err, "lull policy check shows every problem; the daemon keeps the last good policies meanwhile")
 	}

@@ -103,7 +103,7 @@ func (a *app) policySet(ctx context.Context, name string) (*engine.Engine, error
 	case name == policiesCurrent:
 		return a.engine(ctx, nil)
 	case name == policiesShipped:
-		return runner.OfflineEngine(ctx, a.paths(), nil)
+		return runner.OfflineEngine(ctx, a.paths(), nil, nil)
 	}
 	return nil, hinted(usage("policies: %s is not a directory", name), "name a directory, shipped or current")
 }
