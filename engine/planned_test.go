@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -144,4 +145,23 @@ func TestPoliciesWithoutAPlanDecide(t *testing.T) {
 	if g.prog.plan.Load() != nil {
 		t.Error("planned again")
 	}
+}
+
+func TestManyDecideByOnePlanAtOnce(t *testing.T) {
+	e := planned(t, Layer{"etc", fstest.MapFS{"mine.rego": {Data: []byte(administrator)}}})
+	in, ctx := runnableInput(t), context.Background()
+	var deciders sync.WaitGroup
+	for range 4 {
+		deciders.Go(func() {
+			for range 50 {
+				if d := e.Decide(ctx, in); d.Verdict != Run {
+					t.Errorf("got %+v, want run", d)
+				}
+				if d := e.Confirm(ctx, in); d.Verdict != Run {
+					t.Errorf("got %+v, want run confirmed", d)
+				}
+			}
+		})
+	}
+	deciders.Wait()
 }
