@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -42,15 +44,26 @@ func firstDecision(ctx context.Context) (map[string]figure, error) {
 	return map[string]figure{"start.first_decision_ms": f}, nil
 }
 
-// medianStart is the median wall time of a whole run, in milliseconds.
+// medianStart is the median time in milliseconds from the start of a process until
+// its answer, one JSON document, is there.
 func medianStart(ctx context.Context, name string, args ...string) (float64, error) {
 	var took []float64
 	for range starts {
-		began := time.Now()
-		if err := sh(ctx, nil, name, args...); err != nil {
+		c := command(ctx, name, args...)
+		out, err := c.StdoutPipe()
+		if err != nil {
 			return 0, err
 		}
+		began := time.Now()
+		if err := c.Start(); err != nil {
+			return 0, err
+		}
+		var answer any
+		err = json.NewDecoder(out).Decode(&answer)
 		took = append(took, float64(time.Since(began).Microseconds())/1e3)
+		if err := errors.Join(err, c.Wait()); err != nil {
+			return 0, fmt.Errorf("%s %s: %w", name, strings.Join(args, " "), err)
+		}
 	}
 	slices.Sort(took)
 	return took[len(took)/2], nil
