@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -96,6 +97,31 @@ func TestResidualsOfGeneratedPoliciesAgreeWithOPA(t *testing.T) {
 	t.Logf("%d sets of 20 conditions: no %d, yes %d, maybe %d", sets, answers[no], answers[yes], answers[maybe])
 	if answers[yes] == 0 || answers[no] == 0 {
 		t.Errorf("got %v: the test shows nothing", answers)
+	}
+}
+
+// A busy machine says nothing of a condition; one that is late each time does.
+func TestAConditionThatWasLateIsTriedAgain(t *testing.T) {
+	defer func(d time.Duration) { residualDeadline = d }(residualDeadline)
+	for _, late := range []int{maxLate, maxLate + 1} {
+		slow := "package eligibility\n\nmet contains \"slow\" if {\n\tcount([1 | some a in numbers.range(1, 200); some b in numbers.range(1, 200)]) > 0\n\tinput.facts.power.on_ac == true\n}\n"
+		e, err := New(context.Background(), Options{Deadline: time.Minute, Layers: func() []Layer {
+			return []Layer{{"embedded", policies.FS}, {"etc", fstest.MapFS{"mine.rego": {Data: []byte(slow)}}}}
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, ctx, in := e.Generation(), context.Background(), runnableInput(t)
+		residualDeadline = time.Millisecond
+		for range late {
+			if r := g.residual(ctx, "slow", in); r != nil {
+				t.Fatal("got a residual in no time")
+			}
+		}
+		residualDeadline = time.Minute
+		if r := g.residual(ctx, "slow", in); (r != nil) != (late == maxLate) {
+			t.Errorf("late %d times: got %v", late, r)
+		}
 	}
 }
 

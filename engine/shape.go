@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/topdown"
 )
 
 // truth is the answer of a residual.
@@ -131,6 +132,7 @@ type shapes struct {
 	mu   sync.Mutex
 	byID map[string]*residual
 	ids  map[string]uint64 // what a part asks → its id
+	late map[string]int    // how often partial evaluation came too late
 }
 
 // maxShapes bounds the memory of a generation; beyond it nothing is kept.
@@ -215,16 +217,27 @@ func (g *Generation) kept(ctx context.Context, condition string, in *Input, move
 		return r
 	}
 	if g.shapes.byID == nil || len(g.shapes.byID) >= maxShapes {
-		g.shapes.byID, g.shapes.ids = map[string]*residual{}, map[string]uint64{}
+		g.shapes.byID, g.shapes.ids, g.shapes.late = map[string]*residual{}, map[string]uint64{}, map[string]int{}
 	}
 	unknown := reads.unknown
 	if moved {
 		unknown = reads.unknownFor(in)
 	}
-	r := g.compileResidual(ctx, condition, in, unknown)
+	r, err := g.compileResidual(ctx, condition, in, unknown)
+	if topdown.IsCancel(err) && (ctx.Err() != nil || g.shapes.late[key] < maxLate) {
+		if ctx.Err() == nil {
+			g.shapes.late[key]++
+		}
+		return nil // who asked has gone, or the machine was busy: it says nothing of the condition
+	}
 	g.shapes.byID[key] = r
 	return r
 }
+
+// maxLate is how often a partial evaluation may come too late before the condition
+// counts as one that cannot be compiled: a rule that runs away takes its whole
+// time at each look.
+const maxLate = 3
 
 // unknownFor adds the moving values that in has; one that is absent stays so.
 func (c conditionReads) unknownFor(in *Input) []*ast.Term {
@@ -266,10 +279,10 @@ func covers(unknown *ast.Term, path string) bool {
 	return path == u || strings.HasPrefix(path, u+".")
 }
 
-func (g *Generation) compileResidual(ctx context.Context, condition string, in *Input, unknown []*ast.Term) *residual {
+func (g *Generation) compileResidual(ctx context.Context, condition string, in *Input, unknown []*ast.Term) (*residual, error) {
 	alts, err := g.alternatives(ctx, condition, in, unknown)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	r := &residual{source: alts}
 	for _, a := range alts {
@@ -299,7 +312,7 @@ func (g *Generation) compileResidual(ctx context.Context, condition string, in *
 		}
 		r.alternatives = append(r.alternatives, parts)
 	}
-	return r
+	return r, nil
 }
 
 // isBare tells an expression that is nothing but a reference. Partial evaluation
