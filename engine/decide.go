@@ -25,20 +25,31 @@ func (e *Engine) Decide(ctx context.Context, in *Input) Decision {
 	return g.decide(ctx, in, e.opt.Deadline)
 }
 
+// Confirmed is a decision to run that OPA's own evaluator has taken. Only
+// [Engine.Confirm] makes one: what wants one to start cannot be started without.
+type Confirmed struct{ decision Decision }
+
+// Decision is what was decided.
+func (c *Confirmed) Decision() Decision { return c.decision }
+
 // Confirm is Decide by OPA's own evaluator, without the plan: what is asked last,
-// before anything starts. A plan that says otherwise is wrong, and decides no more.
-func (e *Engine) Confirm(ctx context.Context, in *Input) Decision {
+// before anything starts. Only a run is confirmed; else the second is nil. A plan that
+// says otherwise is wrong, and decides no more.
+func (e *Engine) Confirm(ctx context.Context, in *Input) (Decision, *Confirmed) {
 	g := e.gen.Load()
 	d := g.decideBy(func() (*ast.Term, error) { return g.prog.eval(ctx, g.prog.query, in, e.opt.Deadline) }, e.opt.Deadline)
+	if d.Verdict == Run {
+		return d, &Confirmed{d}
+	}
 	if g.prog.plan.Load() == nil || d.Error != "" {
-		return d
+		return d, nil
 	}
 	if planned := g.decide(ctx, in, e.opt.Deadline); planned.Error == "" && planned.Verdict != d.Verdict {
 		g.prog.plan.Store(nil)
 		e.log.Error("the plan of the policies decides otherwise than they do; please report it with the policies; they are evaluated without it from now on",
 			"planned", planned.Verdict, "decision", d.Verdict, "policy", g.digest)
 	}
-	return d
+	return d, nil
 }
 
 // makePlan has the policies of a generation planned, once. Without a plan they

@@ -119,8 +119,8 @@ func TestAPlanThatDecidesOtherwiseIsGivenUp(t *testing.T) {
 		t.Fatalf("got %+v, want what the wrong plan says", d)
 	}
 	for range 2 {
-		if d := e.Confirm(ctx, in); d.Verdict != Wait {
-			t.Errorf("got %+v, want a wait", d)
+		if d, sure := e.Confirm(ctx, in); d.Verdict != Wait || sure != nil {
+			t.Errorf("got %+v, confirmed %v, want a wait", d, sure)
 		}
 	}
 	if d := e.Decide(ctx, in); d.Verdict != Wait {
@@ -157,8 +157,8 @@ func TestManyDecideByOnePlanAtOnce(t *testing.T) {
 				if d := e.Decide(ctx, in); d.Verdict != Run {
 					t.Errorf("got %+v, want run", d)
 				}
-				if d := e.Confirm(ctx, in); d.Verdict != Run {
-					t.Errorf("got %+v, want run confirmed", d)
+				if d, sure := e.Confirm(ctx, in); d.Verdict != Run || sure == nil || sure.Decision().Verdict != Run {
+					t.Errorf("got %+v, confirmed %v, want run confirmed", d, sure)
 				}
 			}
 		})

@@ -162,19 +162,20 @@ func (r *Runner) final(ctx context.Context, c candidate, pkg *trust.Package, v *
 		r.refuse(c, pkg, d, err)
 		return
 	}
+	var sure *engine.Confirmed
 	if d.Verdict == engine.Run {
 		if err := r.engine.Validate(ctx, in); err != nil {
 			d, next = r.unusable(err)
-		} else if d = r.engine.Confirm(ctx, in); d.Verdict != engine.Run {
+		} else if d, sure = r.engine.Confirm(ctx, in); sure == nil {
 			next = r.engine.Next(in, d, r.now())
 		}
 	}
-	if d.Verdict != engine.Run {
+	if sure == nil {
 		r.wait(c, d, snap, next.Flip, true)
 		r.sleep(c, in, d)
 		return
 	}
-	r.start(ctx, c, pkg, v, d, snap)
+	r.start(ctx, c, pkg, v, sure, snap)
 }
 
 // refuse notes that trust said no. Go owns this floor: whatever the policy

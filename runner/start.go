@@ -47,9 +47,10 @@ func (r *Runner) note(kind string, body any) {
 }
 
 // start writes "started" and then starts the program. The two decisions and
-// trust's check lie behind it; v is the only thing that can name a program.
-func (r *Runner) start(ctx context.Context, c candidate, pkg *trust.Package, v *trust.Verified, d engine.Decision, snap facts.Snapshot) {
-	s := specOf(pkg.Manifest, c.Action)
+// trust's check lie behind it: without sure nothing starts, and v is the only thing
+// that can name a program.
+func (r *Runner) start(ctx context.Context, c candidate, pkg *trust.Package, v *trust.Verified, sure *engine.Confirmed, snap facts.Snapshot) {
+	d, s := sure.Decision(), specOf(pkg.Manifest, c.Action)
 	attempt := c.at.tries + 1
 	id := attemptID(c.subject, attempt, r.now().UnixNano())
 	dirs, err := r.prepareDirs(c)
