@@ -26,7 +26,8 @@ func (e *Engine) Decide(ctx context.Context, in *Input) Decision {
 }
 
 // Confirmed is a decision to run that OPA's own evaluator has taken. Only
-// [Engine.Confirm] makes one: what wants one to start cannot be started without.
+// [Engine.Confirm] makes one that says run: what wants one to start cannot be
+// started without.
 type Confirmed struct{ decision Decision }
 
 // Decision is what was decided.
@@ -123,17 +124,8 @@ var answerTerm = ast.StringTerm(string(answer))
 
 // eval runs a compiled query that binds x, and returns x; nil is undefined.
 func (p *program) eval(ctx context.Context, query ast.Body, in *Input, deadline time.Duration) (*ast.Term, error) {
-	p.count.Add(1)
-	cancel := topdown.NewCancel()
-	timer := time.AfterFunc(deadline, cancel.Cancel)
-	defer timer.Stop()
-	if ctx.Done() != nil {
-		defer context.AfterFunc(ctx, cancel.Cancel)()
-	}
-	q := topdown.NewQuery(query).WithCompiler(p.compiler).WithStore(p.store).WithTransaction(p.txn).
-		WithInput(in.term()).WithBaseCache(p.data).WithCancel(cancel).WithMetrics(noMetrics).WithIndexing(true).WithEarlyExit(true)
 	var out *ast.Term
-	err := q.Iter(ctx, func(r topdown.QueryResult) error {
+	err := p.answers(ctx, query, in, deadline, func(r topdown.QueryResult) error {
 		out = r[answer]
 		return nil
 	})
@@ -145,15 +137,24 @@ var errFound = errors.New("found")
 
 // holds tells whether a query has an answer.
 func (p *program) holds(ctx context.Context, query ast.Body, in *Input, deadline time.Duration) (bool, error) {
-	p.count.Add(1)
-	cancel := topdown.NewCancel()
-	defer time.AfterFunc(deadline, cancel.Cancel).Stop()
-	err := topdown.NewQuery(query).WithCompiler(p.compiler).WithStore(p.store).WithTransaction(p.txn).WithInput(in.term()).
-		WithBaseCache(p.data).WithCancel(cancel).WithMetrics(noMetrics).Iter(ctx, func(topdown.QueryResult) error { return errFound })
+	err := p.answers(ctx, query, in, deadline, func(topdown.QueryResult) error { return errFound })
 	if errors.Is(err, errFound) {
 		return true, nil
 	}
 	return false, err
+}
+
+// answers has OPA's evaluator give each answer of a query.
+func (p *program) answers(ctx context.Context, query ast.Body, in *Input, deadline time.Duration, each func(topdown.QueryResult) error) error {
+	p.count.Add(1)
+	cancel := topdown.NewCancel()
+	defer time.AfterFunc(deadline, cancel.Cancel).Stop()
+	if ctx.Done() != nil {
+		defer context.AfterFunc(ctx, cancel.Cancel)()
+	}
+	return topdown.NewQuery(query).WithCompiler(p.compiler).WithStore(p.store).WithTransaction(p.txn).
+		WithInput(in.term()).WithBaseCache(p.data).WithCancel(cancel).WithMetrics(noMetrics).WithIndexing(true).WithEarlyExit(true).
+		Iter(ctx, each)
 }
 
 var noMetrics = metrics.NoOp()

@@ -3,6 +3,8 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"reflect"
 	"runtime"
 	"runtime/metrics"
 	"sync"
@@ -237,5 +239,27 @@ few if data.thresholds.few_cores_count == 3
 	}))
 	if d := e.Decide(context.Background(), input(t, e, nil)); d.Verdict != engine.Run {
 		t.Errorf("got %+v, want run: the rule asks about 3 few cores", d)
+	}
+}
+
+// One engine that has decided on everything before must answer as one that has
+// decided on nothing.
+func TestDecisionsDoNotHangOnThoseBefore(t *testing.T) {
+	experienced := open(t)
+	ctx := context.Background()
+	for range 2 {
+		for _, kind := range []string{"scan", "install", "restart", "complete"} {
+			for _, cores := range []int{2, 8} {
+				for _, rotational := range []any{true, nil} {
+					changes := map[string]any{"action/kind": kind, "facts/cpu/cores": cores, "facts/storage/rotational": rotational, "facts/presence/idle_seconds": 400}
+					got := experienced.Decide(ctx, input(t, experienced, changes))
+					fresh := open(t)
+					want := fresh.Decide(ctx, input(t, fresh, changes))
+					if !reflect.DeepEqual(got, want) {
+						t.Errorf("%s: got %+v, want %+v", fmt.Sprint(changes), got, want)
+					}
+				}
+			}
+		}
 	}
 }

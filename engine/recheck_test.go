@@ -168,3 +168,33 @@ met contains "mine" if {
 		t.Errorf("three wakes cost %d evaluations, want one each", asked)
 	}
 }
+
+// A condition that looks through the whole input has a residual for each
+// action of its own.
+func TestAConditionThatReadsTheWholeInputIsCompiledForEachAction(t *testing.T) {
+	e := open(t, files(map[string]string{
+		"mine.rego": `package eligibility
+
+met contains "mine" if {
+	some section in ["action", "update"]
+	input[section].restart == "none"
+	input.facts.presence.idle_seconds >= 100
+}
+`,
+		"requirements/data.yaml": "wait_unless: {any: {mine: true}}\n",
+	}))
+	ctx := context.Background()
+	for _, tt := range []struct {
+		restart string
+		ready   int
+	}{{"none", 1}, {"system", 0}, {"none", 1}} {
+		in := input(t, e, map[string]any{"update/restart": tt.restart, "facts/presence/idle_seconds": 50})
+		r := e.Rechecker()
+		r.Set("one", in, e.Decide(ctx, in))
+		calm := input(t, e, nil)
+		r.Share(calm.Facts, calm.Meta, calm.Clock)
+		if got := r.Ready(ctx); len(got) != tt.ready {
+			t.Errorf("restart %s: got %v, want %d of them", tt.restart, got, tt.ready)
+		}
+	}
+}

@@ -376,12 +376,10 @@ func (s *with) run(m *machine, l []*ast.Term) jump {
 	m.kept = make([]outcome, len(m.plan.functions))
 	j := s.block.run(m, l)
 	l[s.local], m.kept = was, kept
-	switch {
-	case j > 0:
+	if j > 0 {
 		return j - 1
-	default:
-		return j // what leaves the block leaves the one around it as undefined
 	}
+	return j // what leaves the block leaves the one around it as undefined
 }
 
 // replaced is t with v at a path, where objects are made as needed.
@@ -442,7 +440,8 @@ func (s *length) run(_ *machine, l []*ast.Term) jump {
 	return on
 }
 
-// equal goes on when two values are the same, or are not.
+// equal goes on when two values are the same, or are not; what is undefined is
+// neither.
 type equal struct {
 	a, b operand
 	want bool
@@ -450,10 +449,10 @@ type equal struct {
 
 func (s *equal) run(_ *machine, l []*ast.Term) jump {
 	a, b := s.a.of(l), s.b.of(l)
-	if (a == b || a != nil && b != nil && ast.ValueEqual(a.Value, b.Value)) == s.want {
-		return on
+	if a == nil || b == nil || a.Equal(b) != s.want {
+		return undefined
 	}
-	return undefined
+	return on
 }
 
 type assign struct {

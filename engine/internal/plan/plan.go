@@ -11,6 +11,7 @@ package plan
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/ir"
@@ -69,17 +70,22 @@ type Source struct {
 }
 
 // New has OPA plan a query. What calls a built-in that is not deterministic is an
-// [ErrNondeterministic].
-func New(ctx context.Context, from Source, query string) (*Plan, error) {
+// [ErrNondeterministic]. Rules that break OPA's planner are an error, too: they can
+// be evaluated all the same.
+func New(ctx context.Context, from Source, query string) (p *Plan, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			p, err = nil, fmt.Errorf("the planner panicked: %v", r)
+		}
+	}()
 	var policy *ir.Policy
-	_, err := rego.New(rego.Compiler(from.Compiler), rego.Store(from.Store), rego.Transaction(from.Transaction),
+	_, err = rego.New(rego.Compiler(from.Compiler), rego.Store(from.Store), rego.Transaction(from.Transaction),
 		rego.Capabilities(from.Compiler.Capabilities()), rego.Query(query), rego.Target(planTarget)).
 		PrepareForEval(context.WithValue(ctx, planner{}, &policy))
 	if err != nil {
 		return nil, err
 	}
-	p, err := translate(policy)
-	if err != nil {
+	if p, err = translate(policy); err != nil {
 		return nil, err
 	}
 	p.data, p.capabilities = ast.NewTerm(from.Data), from.Compiler.Capabilities()

@@ -251,61 +251,87 @@ func (t *translator) statement(stmts []ir.Stmt) (in instruction, n int, err erro
 		in = &yield{t.local(s.Source)}
 	case *ir.ResultSetAddStmt:
 		in = &answer{t.local(s.Value)}
+	default:
+		for _, kind := range []func(ir.Stmt) instruction{t.value, t.collection, t.test} {
+			if in = kind(s); in != nil {
+				return in, 1, nil
+			}
+		}
+		err = fmt.Errorf("unknown statement %T", s)
+	}
+	return in, 1, err
+}
+
+// value translates what gives a local its value; nil: it is something else.
+func (t *translator) value(s ir.Stmt) instruction {
+	switch s := s.(type) {
 	case *ir.DotStmt:
 		source, _ := s.Source.Value.(ir.Local)
 		ofData := source == ir.Data || t.ofData[source]
 		t.ofData[s.Target] = ofData
-		in = &dot{t.operand(s.Source), t.operand(s.Key), t.local(s.Target), ofData}
+		return &dot{t.operand(s.Source), t.operand(s.Key), t.local(s.Target), ofData}
 	case *ir.LenStmt:
-		in = &length{t.operand(s.Source), t.local(s.Target)}
-	case *ir.EqualStmt:
-		in = &equal{t.operand(s.A), t.operand(s.B), true}
-	case *ir.NotEqualStmt:
-		in = &equal{t.operand(s.A), t.operand(s.B), false}
+		return &length{t.operand(s.Source), t.local(s.Target)}
 	case *ir.AssignVarStmt:
-		in = &assign{t.operand(s.Source), t.local(s.Target)}
+		return &assign{t.operand(s.Source), t.local(s.Target)}
 	case *ir.AssignVarOnceStmt:
-		in = &assignOnce{t.operand(s.Source), t.local(s.Target), t.location(s.Location), t.conflict}
+		return &assignOnce{t.operand(s.Source), t.local(s.Target), t.location(s.Location), t.conflict}
 	case *ir.AssignIntStmt:
-		in = &assign{operand{constant: ast.InternedTerm(int(s.Value))}, t.local(s.Target)}
+		return &assign{operand{constant: ast.InternedTerm(int(s.Value))}, t.local(s.Target)}
 	case *ir.ResetLocalStmt:
-		in = &reset{t.local(s.Target)}
+		return &reset{t.local(s.Target)}
 	case *ir.MakeNullStmt:
-		in = &assign{operand{constant: ast.InternedNullTerm}, t.local(s.Target)}
+		return &assign{operand{constant: ast.InternedNullTerm}, t.local(s.Target)}
 	case *ir.MakeNumberIntStmt:
-		in = &assign{operand{constant: ast.InternedTerm(int(s.Value))}, t.local(s.Target)}
+		return &assign{operand{constant: ast.InternedTerm(int(s.Value))}, t.local(s.Target)}
 	case *ir.MakeNumberRefStmt:
-		in = &assign{operand{constant: t.number(s)}, t.local(s.Target)}
-	case *ir.MakeArrayStmt:
-		in = &begin{func() ast.Value { return ast.NewArray() }, t.local(s.Target)}
-	case *ir.MakeObjectStmt:
-		in = &begin{func() ast.Value { return ast.NewObject() }, t.local(s.Target)}
-	case *ir.MakeSetStmt:
-		in = &begin{func() ast.Value { return ast.NewSet() }, t.local(s.Target)}
-	case *ir.ArrayAppendStmt:
-		in = &appendTo{t.operand(s.Value), t.local(s.Array)}
-	case *ir.SetAddStmt:
-		in = &add{t.operand(s.Value), t.local(s.Set)}
-	case *ir.ObjectInsertStmt:
-		in = &insert{t.operand(s.Key), t.operand(s.Value), t.local(s.Object), nil}
-	case *ir.ObjectInsertOnceStmt:
-		in = &insert{t.operand(s.Key), t.operand(s.Value), t.local(s.Object), t.location(s.Location)}
-	case *ir.ObjectMergeStmt:
-		in = &mergeInto{t.local(s.A), t.local(s.B), t.local(s.Target)}
-	case *ir.IsArrayStmt:
-		in = &is{t.operand(s.Source), func(v ast.Value) bool { _, ok := v.(*ast.Array); return ok }}
-	case *ir.IsObjectStmt:
-		in = &is{t.operand(s.Source), func(v ast.Value) bool { _, ok := v.(ast.Object); return ok }}
-	case *ir.IsSetStmt:
-		in = &is{t.operand(s.Source), func(v ast.Value) bool { _, ok := v.(ast.Set); return ok }}
-	case *ir.IsDefinedStmt:
-		in = &defined{t.local(s.Source), true}
-	case *ir.IsUndefinedStmt:
-		in = &defined{t.local(s.Source), false}
-	default:
-		err = fmt.Errorf("unknown statement %T", s)
+		return &assign{operand{constant: t.number(s)}, t.local(s.Target)}
 	}
-	return in, 1, err
+	return nil
+}
+
+// collection translates what makes arrays, sets and objects.
+func (t *translator) collection(s ir.Stmt) instruction {
+	switch s := s.(type) {
+	case *ir.MakeArrayStmt:
+		return &begin{func() ast.Value { return ast.NewArray() }, t.local(s.Target)}
+	case *ir.MakeObjectStmt:
+		return &begin{func() ast.Value { return ast.NewObject() }, t.local(s.Target)}
+	case *ir.MakeSetStmt:
+		return &begin{func() ast.Value { return ast.NewSet() }, t.local(s.Target)}
+	case *ir.ArrayAppendStmt:
+		return &appendTo{t.operand(s.Value), t.local(s.Array)}
+	case *ir.SetAddStmt:
+		return &add{t.operand(s.Value), t.local(s.Set)}
+	case *ir.ObjectInsertStmt:
+		return &insert{t.operand(s.Key), t.operand(s.Value), t.local(s.Object), nil}
+	case *ir.ObjectInsertOnceStmt:
+		return &insert{t.operand(s.Key), t.operand(s.Value), t.local(s.Object), t.location(s.Location)}
+	case *ir.ObjectMergeStmt:
+		return &mergeInto{t.local(s.A), t.local(s.B), t.local(s.Target)}
+	}
+	return nil
+}
+
+// test translates what leaves the block or goes on.
+func (t *translator) test(s ir.Stmt) instruction {
+	switch s := s.(type) {
+	case *ir.EqualStmt:
+		return &equal{t.operand(s.A), t.operand(s.B), true}
+	case *ir.NotEqualStmt:
+		return &equal{t.operand(s.A), t.operand(s.B), false}
+	case *ir.IsArrayStmt:
+		return &is{t.operand(s.Source), func(v ast.Value) bool { _, ok := v.(*ast.Array); return ok }}
+	case *ir.IsObjectStmt:
+		return &is{t.operand(s.Source), func(v ast.Value) bool { _, ok := v.(ast.Object); return ok }}
+	case *ir.IsSetStmt:
+		return &is{t.operand(s.Source), func(v ast.Value) bool { _, ok := v.(ast.Set); return ok }}
+	case *ir.IsDefinedStmt:
+		return &defined{t.local(s.Source), true}
+	case *ir.IsUndefinedStmt:
+		return &defined{t.local(s.Source), false}
+	}
+	return nil
 }
 
 // call translates a call, together with what follows when it is a test that
